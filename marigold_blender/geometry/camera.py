@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pinhole camera of a photo, in pixels, and its forms elsewhere: EXIF, field of view, Blender's lens and shift."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
+DEFAULT_FOV_DEG = 55.0  # along the longer edge: close to a 35 mm lens, the commonest of phones and kit zooms
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera with square pixels.
+
+    Pixel coordinates are continuous: (0, 0) is the top left corner of the picture, (width, height) the bottom right,
+    and the centre of the pixel in column x and row y is (x + 0.5, y + 0.5).
+
+    Attributes:
+        width, height: size of the picture in pixels.
+        focal_px: focal length in pixels.
+        cx, cy: principal point in pixels.
+    """
+
+    width: int
+    height: int
+    focal_px: float
+    cx: float
+    cy: float
+
+    @classmethod
+    def centred(cls, width: int, height: int, focal_px: float) -> Camera:
+        """A camera whose principal point is the middle of the picture."""
+        return cls(width, height, focal_px, width / 2, height / 2)
+
+    @classmethod
+    def from_fov(cls, width: int, height: int, fov_deg: float = DEFAULT_FOV_DEG) -> Camera:
+        """A camera that sees `fov_deg` degrees along the longer edge."""
+        return cls.centred(width, height, max(width, height) / 2 / math.tan(math.radians(fov_deg) / 2))
+
+    @classmethod
+    def from_focal_35mm(cls, width: int, height: int, focal_35mm: float) -> Camera:
+        """A camera from its 35 mm equivalent focal length in mm, which compares frame diagonals (CIPA DCG-001)."""
+        return cls.centred(width, height, focal_35mm * math.hypot(width, height) / FULL_FRAME_DIAGONAL_MM)
