@@ -1,0 +1,53 @@
+"""Tests inside Blender (the bpy module), against the built zip installed as a user would install it.
+
+The user folder must be set before bpy is imported, so it is set here and nowhere else.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="marigold_blender_user_")
+
+import bpy  # noqa: E402
+import pytest  # noqa: E402
+
+MODULE = "bl_ext.user_default.marigold_depth"
+
+
+def extension_command(*arguments) -> None:
+    """Run Blender's own extension command line tool (build, validate), as shipped with this bpy."""
+    tool = Path(bpy.utils.resource_path("LOCAL")) / "scripts/addons_core/bl_pkg/cli/blender_ext.py"
+    done = subprocess.run([sys.executable, tool, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def extension_zip(tmp_path_factory) -> Path:
+    tags = Path(bpy.utils.resource_path("LOCAL")) / "scripts/modules/_bpy_internal/extensions/tags.py"
+    folder = tmp_path_factory.mktemp("dist")
+    extension_command("validate", "--valid-tags", tags, ROOT)
+    extension_command("build", "--source-dir", ROOT, "--output-dir", folder)
+    (built,) = folder.glob("*.zip")
+    return built
+
+
+@pytest.fixture(scope="session")
+def extension(extension_zip):
+    """Imports a module of the installed extension by its path inside it: `extension("marigold_blender.scene.mesh")`."""
+    assert bpy.ops.extensions.package_install_files(
+        filepath=str(extension_zip), repo="user_default", enable_on_install=True
+    ) == {"FINISHED"}
+    yield lambda path: import_module(f"{MODULE}.{path}")
+    bpy.ops.preferences.addon_disable(module=MODULE)
+
+
+@pytest.fixture(autouse=True)
+def empty_scene(extension):
+    """Each test starts from an empty file, with the extension enabled."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    yield
