@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record that stands beside a depth file (`NAME.json`) and inside the depth image of a .blend. Standard library only.
+"""The record that stands beside a depth file (`NAME.json`) and inside the depth image of a .blend.
 
-Written by the worker, read by the scene and by scripts; `docs/files.md` documents the fields for users.
+Written by the worker, read by the scene and by scripts; `docs/files.md` documents the fields for users. Standard
+library only.
 """
 
 from __future__ import annotations

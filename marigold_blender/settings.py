@@ -30,7 +30,7 @@ class EstimateSettings:
         preset: fills in every 0 below.
         steps: denoising steps; 0 = as the preset says.
         ensemble: ensemble size; 0 = as the preset says.
-        resolution: processing resolution, the long edge in pixels that the network sees; 0 = as the preset and model say.
+        resolution: processing resolution, the long edge in pixels that the network sees; 0 = the model's own.
         seed: any integer from 0 to 2**32 - 1.
     """
 

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turns what the parts of a task report into one share of the whole. Used by `main`, the command line and the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+# How a job's time is shared out among its stages, roughly: within a stage, progress is counted, not timed.
+STAGE_SHARE = {
+    "reading": 0.04,
+    "loading": 0.08,
+    "encoding": 0.08,
+    "denoising": 0.55,
+    "decoding": 0.12,
+    "aligning": 0.05,
+    "writing": 0.08,
+}
+
+
+class Progress:
+    """Callable as `report(stage, done, total)`; sends `stage`, `done`, `total` and `overall` on.
+
+    Args:
+        send: takes the dictionary of those four.
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+        self._send = send
+        self._overall = 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        names = list(STAGE_SHARE)
+        before = sum(STAGE_SHARE[name] for name in names[: names.index(stage)])
+        share = done / total if total else 0.0
+        self._overall = max(self._overall, before + STAGE_SHARE[stage] * share)
+        self._send({"stage": stage, "done": done, "total": total, "overall": round(self._overall, 4)})

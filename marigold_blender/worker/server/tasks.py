@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the worker can be asked to do: the table from task names to functions. Used by `main`.
+
+A task takes (payload, report, cancelled), returns a small dictionary, and raises `MarigoldError`. Its heavy imports are
+inside, so that the worker says hello at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Report = Callable[[str, int, int], None]
+Cancelled = Callable[[], bool]
+Task = Callable[[dict[str, Any], Report, Cancelled], dict[str, Any]]
+
+
+def estimate(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    report("loading", 0, 1)
+    from .estimate_job import EstimateRequest, run_estimate
+
+    return run_estimate(EstimateRequest.from_json(payload), report, cancelled).to_json()
+
+
+def doctor(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    from .doctor import examine
+
+    return examine()
+
+
+TASKS: dict[str, Task] = {"estimate": estimate, "doctor": doctor}
