@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things lie on disk when nobody says otherwise. Standard library only; used by the command line and preferences."""
+"""Where things lie on disk when nobody says otherwise. Standard library only; used by the command line."""
 
 from __future__ import annotations
 

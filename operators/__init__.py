@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""What the extension can do, one file per capability; each operator calls one function of marigold_blender."""
+
+import bpy
+
+from . import build_mesh, command, jobs, photo_to_scene, properties, session
+
+CLASSES = (*photo_to_scene.CLASSES, *build_mesh.CLASSES, *jobs.CLASSES)
 
 
 def register() -> None:
-    pass
+    properties.register()
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    command.register()
 
 
 def unregister() -> None:
-    pass
+    session.shutdown()
+    command.unregister()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    properties.unregister()

@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user sees: the sidebar tab *Marigold* and the add-on's preferences. Drawn from state, never blocking."""
+
+import bpy
+
+from . import preferences, sidebar
+
+CLASSES = (*preferences.CLASSES, *sidebar.CLASSES)
 
 
 def register() -> None:
-    pass
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
-    pass
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`blender --command marigold photo PHOTO --output scene.blend`: the operators from a terminal or a render farm."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import bpy
+
+from ..marigold_blender.settings import PRESETS
+
+_handle = None
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; its exit code, 0 only on success."""
+    options = _parser().parse_args(arguments)
+    output = Path(options.output).absolute()
+    if output.suffix != ".blend":
+        return _fail(f"“{output.name}” is not a .blend file: name the output like scene.blend.")
+    if not os.access(output.parent, os.W_OK):
+        return _fail(f"The folder “{output.parent}” does not exist or is not writable: choose another --output.")
+    # an empty file rather than the user's start-up scene, whose cube would stand before the photo
+    bpy.ops.wm.read_homefile(use_empty=True)
+    try:
+        bpy.ops.marigold.photo_to_scene(
+            filepath=str(Path(options.photo).absolute()),
+            model=options.model,
+            preset=options.preset,
+            steps=options.steps,
+            ensemble=options.ensemble,
+            resolution=options.resolution,
+            seed=options.seed,
+            mode=options.mode,
+            shading=options.shading,
+            vertices=options.vertices,
+            match_render=True,
+        )
+        bpy.ops.wm.save_as_mainfile(filepath=str(output), compress=True)
+    except RuntimeError as error:
+        return _fail(str(error).removeprefix("Error: ").strip())
+    print(output)
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"{os.path.basename(sys.argv[0])} --command marigold", description="Marigold depth from the command line."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    photo = commands.add_parser("photo", help="turn a photo into a .blend with a mesh and its matching camera")
+    photo.add_argument("photo", help="the photo")
+    photo.add_argument("--output", required=True, help="the .blend to write")
+    photo.add_argument("--model", default="demo", help="name of a model, or the path of its folder")
+    photo.add_argument("--preset", type=str.upper, choices=list(PRESETS), default="BALANCED")
+    photo.add_argument("--steps", type=int, default=0, help="denoising steps (0: as the preset says)")
+    photo.add_argument("--ensemble", type=int, default=0, help="ensemble size (0: as the preset says)")
+    photo.add_argument("--resolution", type=int, default=0, help="processing resolution in pixels (0: the model's own)")
+    photo.add_argument("--seed", type=int, default=0)
+    photo.add_argument("--mode", type=str.upper, choices=["PERSPECTIVE", "RELIEF"], default="PERSPECTIVE")
+    photo.add_argument("--shading", type=str.upper, choices=["EMISSION", "PRINCIPLED"], default="EMISSION")
+    photo.add_argument("--vertices", type=int, default=200_000, help="vertices of the mesh before cutting")
+    return parser
+
+
+def register() -> None:
+    global _handle
+    _handle = bpy.utils.register_cli_command("marigold", main)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_cli_command(_handle)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One photo's way from the click to the scene, in phases. Driven by `session` (window) or `run_blocking` (scripts)."""
+
+import itertools
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import bpy
+
+from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.scene.depth_image import load_depth
+from ..marigold_blender.scene.images import load_photo
+from ..marigold_blender.scene.photo_scene import PhotoSceneOptions, build_photo_scene
+from ..marigold_blender.settings import EstimateSettings
+from ..marigold_blender.worker.client.jobs import Job, JobQueue
+from .sources import Source, prepare_source
+
+_numbers = itertools.count(1)
+
+
+class Phase(Enum):
+    READING = "Reading the source"
+    WORKING = "Working"
+    BUILDING = "Building the scene"
+    WAITING = "Waiting for Object Mode"
+    OFFERED = "Ready"
+    OVER = "Done"
+
+
+@dataclass
+class PhotoTask:
+    """What was asked for, and how far it is.
+
+    Attributes:
+        source, settings: what to estimate.
+        options: how to build the mesh; None = depth only.
+        scene_uid: `session_uid` of the scene it was started from (a name may change, a pointer may die).
+        output: folder that also gets the depth files; None = they live in the .blend alone.
+    """
+
+    source: Source
+    settings: EstimateSettings
+    options: PhotoSceneOptions | None
+    scene_uid: int
+    output: str | None = None
+    id: int = field(default_factory=lambda: next(_numbers))
+    phase: Phase = Phase.READING
+    job: Job | None = None
+
+    def queue_job(self, queue: JobQueue) -> None:
+        """Read the source and hand the job to the queue.
+
+        Raises:
+            MarigoldError: the source cannot be read, or the cache not written.
+        """
+        folder = queue.new_folder()
+        try:
+            request = prepare_source(self.source, folder)
+        except MarigoldError:
+            queue.remove_folder(folder)
+            raise
+        payload = {
+            **request,
+            "settings": self.settings.to_json(),
+            "output": self.output or str(folder / "result"),
+        }
+        self.job = queue.submit("estimate", payload, folder)
+        self.phase = Phase.WORKING
+
+    def apply(self, context: bpy.types.Context) -> dict[str, Any]:
+        """Bring the job's result into the context's scene; the names of what was made.
+
+        Raises:
+            MarigoldError: the result cannot be loaded.
+        """
+        assert self.job is not None
+        assert self.job.result is not None
+        files = self.job.result["files"]
+        photo = bpy.data.images.get(self.source.image) if self.source.image else None
+        if photo is None or photo.type == "RENDER_RESULT":
+            photo = load_photo(self.job.result["photo"])
+        depth = load_depth(files, photo=photo)
+        made = {"depth": depth.name}
+        if self.options:
+            made["object"] = build_photo_scene(context, depth, self.options).name
+        JobQueue.discard(self.job)
+        self.phase = Phase.OVER
+        return made
+
+
+def run_blocking(task: PhotoTask, queue: JobQueue, context: bpy.types.Context) -> dict[str, Any]:
+    """The whole way in one call, as scripts and background runs take it; the names of what was made.
+
+    Raises:
+        MarigoldError: whatever fails.
+    """
+    task.queue_job(queue)
+    assert task.job is not None
+    queue.wait(task.job)
+    for kind, path in task.job.result["files"].items():
+        if task.output:
+            print(f"marigold: {kind}: {path}")
+    return task.apply(context)
