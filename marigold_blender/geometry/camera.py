@@ -7,7 +7,25 @@ import math
 from dataclasses import dataclass
 
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
+BLENDER_SENSOR_MM = 36.0
+BLENDER_SHORTEST_LENS_MM = 1.0  # Blender clamps shorter lenses
 DEFAULT_FOV_DEG = 55.0  # along the longer edge: close to a 35 mm lens, the commonest of phones and kit zooms
+
+
+@dataclass(frozen=True)
+class BlenderCamera:
+    """The same camera in Blender's terms, for `sensor_fit = 'HORIZONTAL'` and a render as large as the picture.
+
+    Attributes:
+        lens_mm: focal length; sensor_width_mm, sensor_height_mm: size of the picture on the sensor.
+        shift_x, shift_y: how far the frame is moved right and up, both in sensor widths (Blender's own unit).
+    """
+
+    lens_mm: float
+    sensor_width_mm: float
+    sensor_height_mm: float
+    shift_x: float
+    shift_y: float
 
 
 @dataclass(frozen=True)
@@ -43,3 +61,29 @@ class Camera:
     def from_focal_35mm(cls, width: int, height: int, focal_35mm: float) -> Camera:
         """A camera from its 35 mm equivalent focal length in mm, which compares frame diagonals (CIPA DCG-001)."""
         return cls.centred(width, height, focal_35mm * math.hypot(width, height) / FULL_FRAME_DIAGONAL_MM)
+
+    @classmethod
+    def from_blender(cls, width: int, height: int, blender: BlenderCamera) -> Camera:
+        """The camera of a Blender camera with horizontal sensor fit that renders `width` x `height` square pixels."""
+        return cls(
+            width,
+            height,
+            focal_px=blender.lens_mm / blender.sensor_width_mm * width,
+            cx=width / 2 - blender.shift_x * width,
+            cy=height / 2 + blender.shift_y * width,
+        )
+
+    def to_blender(self) -> BlenderCamera:
+        """Lens, sensor and shift that make a Blender camera see what this camera sees; `from_blender` undoes it."""
+        # A wider sensor instead of a lens shorter than Blender allows: only their ratio counts.
+        sensor_width = BLENDER_SENSOR_MM
+        lens = sensor_width * self.focal_px / self.width
+        if lens < BLENDER_SHORTEST_LENS_MM:
+            lens, sensor_width = BLENDER_SHORTEST_LENS_MM, BLENDER_SHORTEST_LENS_MM * self.width / self.focal_px
+        return BlenderCamera(
+            lens_mm=lens,
+            sensor_width_mm=sensor_width,
+            sensor_height_mm=sensor_width * self.height / self.width,
+            shift_x=(self.width / 2 - self.cx) / self.width,
+            shift_y=(self.cy - self.height / 2) / self.width,
+        )
