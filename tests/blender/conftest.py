@@ -19,21 +19,14 @@ import pytest  # noqa: E402
 MODULE = "bl_ext.user_default.marigold_depth"
 
 
-def extension_command(*arguments) -> None:
-    """Run Blender's own extension command line tool (build, validate), as shipped with this bpy."""
-    tool = Path(bpy.utils.resource_path("LOCAL")) / "scripts/addons_core/bl_pkg/cli/blender_ext.py"
-    done = subprocess.run([sys.executable, tool, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="session")
 def extension_zip(tmp_path_factory) -> Path:
-    tags = Path(bpy.utils.resource_path("LOCAL")) / "scripts/modules/_bpy_internal/extensions/tags.py"
     folder = tmp_path_factory.mktemp("dist")
-    extension_command("validate", "--valid-tags", tags, ROOT)
-    extension_command("build", "--source-dir", ROOT, "--output-dir", folder)
-    (built,) = folder.glob("*.zip")
-    return built
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/build_extension.py", folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Path(done.stdout.strip())
 
 
 @pytest.fixture(scope="session")

@@ -189,7 +189,12 @@ class JobQueue:
     @staticmethod
     def discard(job: Job) -> None:
         """Delete a job's folder, once its result has been taken."""
-        shutil.rmtree(job.folder, ignore_errors=True)
+        JobQueue.remove_folder(job.folder)
+
+    @staticmethod
+    def remove_folder(folder: Path) -> None:
+        """Delete a folder made by `new_folder` that came to nothing."""
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _start_next(self) -> list[Job]:
         job = self._waiting.popleft()

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The `marigold` command: the worker's tasks from a terminal or a render farm, without Blender.
+
+Exit code 0 only on success; `--json` prints one object on stdout; everything for people goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .errors import MarigoldError
+from .settings import PRESETS, EstimateSettings
+
+CANCELLED_EXIT = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    options = _parser().parse_args(arguments)
+    _let_pipes_close_quietly()
+    try:
+        return int(options.run(options))
+    except MarigoldError as error:
+        _fail(error, options.json)
+        return CANCELLED_EXIT if error.kind == "cancelled" else 1
+    except KeyboardInterrupt:
+        _fail(MarigoldError("cancelled", "Cancelled."), options.json)
+        return CANCELLED_EXIT
+    except ImportError as error:
+        message = f"This Python has no usable {error.name}: install it into {sys.prefix}."
+        _fail(MarigoldError("no_runtime", message), options.json)
+        return 1
+
+
+def estimate(options: argparse.Namespace) -> int:
+    """`marigold estimate`: every photo is tried; the exit code is 0 only if all came out."""
+    settings = EstimateSettings(
+        model=options.model,
+        preset=options.preset,
+        steps=options.steps,
+        ensemble=options.ensemble,
+        resolution=options.resolution,
+        seed=options.seed,
+    )
+    _quieten_libraries()
+    from .worker.server.estimate_job import EstimateRequest, run_estimate
+    from .worker.server.progress import Progress
+
+    results: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    for photo, name in zip(options.photos, unique_names(options.photos), strict=True):
+        line = ProgressLine(photo)
+        request = EstimateRequest(photo, name, options.output, settings)
+        try:
+            result = run_estimate(request, Progress(line.show), lambda: False)
+        except MarigoldError as error:
+            line.end()
+            failures.append({"photo": photo, "error": error.to_json()})
+            print(f"{photo}: {error.message}", file=sys.stderr)
+            continue
+        line.end()
+        results.append(result.to_json())
+        if not options.json:
+            for path in result.files.values():
+                print(path)
+    if options.json:
+        print(json.dumps({"ok": not failures, "results": results, "failures": failures}, ensure_ascii=False))
+    return 1 if failures else 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """`marigold doctor`: what the worker would run in, and what is wrong with it."""
+    _quieten_libraries()
+    from .worker.server.doctor import examine
+
+    findings = examine()
+    if options.json:
+        print(json.dumps(findings, ensure_ascii=False))
+    else:
+        for name in ("marigold_blender", "python", "executable", "platform", "cache"):
+            print(f"{name:18}{findings[name]}")
+        for group in ("device", "libraries"):
+            for name, value in findings[group].items():
+                print(f"{name:18}{value}")
+        for name, model in findings["models"].items():
+            print(f"model {name:12}{model['steps']} steps, {model['resolution']} px, {model['folder']}")
+        print("\n".join(findings["problems"]) or "All is well.")
+    return 0 if findings["ok"] else 1
+
+
+def unique_names(photos: list[str]) -> list[str]:
+    """A stem for each photo's files; a stem that was there before gets a number."""
+    names: list[str] = []
+    for photo in photos:
+        stem = name = Path(photo).stem or "photo"
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{stem}_{number}"
+        names.append(name)
+    return names
+
+
+class ProgressLine:
+    """One line on a terminal that shows how far a photo is; nothing where stderr is a file."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._shows = sys.stderr.isatty()
+
+    def show(self, update: dict[str, Any]) -> None:
+        if self._shows:
+            count = f" {update['done']}/{update['total']}" if update["total"] > 1 else ""
+            text = f"{update['overall']:4.0%} {self._title}: {update['stage']}{count}"
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._shows:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="marigold", description="Marigold monocular depth for Blender.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("estimate", help="estimate the depth of photos")
+    command.add_argument("photos", nargs="+", metavar="PHOTO")
+    command.add_argument("--output", required=True, metavar="DIR", help="folder for the files; made if it is missing")
+    command.add_argument("--model", default="demo", help="name of a model, or the path of its folder (demo)")
+    command.add_argument("--preset", type=str.upper, choices=list(PRESETS), default="BALANCED")
+    command.add_argument("--steps", type=int, default=0, help="denoising steps (0: as the preset says)")
+    command.add_argument("--ensemble", type=int, default=0, help="ensemble size (0: as the preset says)")
+    command.add_argument("--resolution", type=int, default=0, help="processing resolution (0: the model's own)")
+    command.add_argument("--seed", type=int, default=0)
+    _add_json(command)
+    command.set_defaults(run=estimate)
+
+    command = commands.add_parser("doctor", help="say what runs where, and what is wrong")
+    _add_json(command)
+    command.set_defaults(run=doctor)
+    return parser
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _fail(error: MarigoldError, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"ok": False, "error": error.to_json()}, ensure_ascii=False))
+    print(error.message, file=sys.stderr)
+
+
+def _quieten_libraries() -> None:
+    """The libraries' notices and progress bars are not the command's output."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def _let_pipes_close_quietly() -> None:
+    if hasattr(signal, "SIGPIPE"):  # `marigold … | head` ends like any other command
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

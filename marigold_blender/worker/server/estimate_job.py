@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main task: a photo's file in, its depth files out. Used by the worker (`tasks`) and by `marigold estimate`."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+
+from ... import __version__
+from ...depth_files.depth_map import DepthMap
+from ...depth_files.read import read_depth
+from ...depth_files.write import write_depth
+from ...estimation.checkpoint import Defaults, read_defaults
+from ...estimation.devices import choose_device, choose_dtype
+from ...estimation.estimator import Estimator
+from ...models.catalogue import find_model
+from ...paths import default_cache
+from ...photos.pixels import read_pixels
+from ...photos.read import Photo, read_photo
+from ...photos.upright import write_upright_copy
+from ...record import DepthRecord
+from ...settings import EstimateSettings
+from .cache import ResultCache, result_key
+
+# Raise it when the same settings would give another depth than before: results of the old version are not used again.
+ESTIMATOR_VERSION = 1
+
+
+@dataclass(frozen=True)
+class EstimateRequest:
+    """What is to be estimated.
+
+    Attributes:
+        photo: path of the photo, or of a `.npy` written by `scene.sources` with the pixels of an image data-block.
+        name: stem of the files to write.
+        output: folder for them; made if it is missing.
+        settings: as asked for; every 0 is filled in from the model.
+        metadata: for pixels: the file that the image was loaded from, whose EXIF is worth reading; else empty.
+        image: for pixels: name of the image data-block, for the record; else empty.
+    """
+
+    photo: str
+    name: str
+    output: str
+    settings: EstimateSettings
+    metadata: str = ""
+    image: str = ""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> EstimateRequest:
+        return cls(**{**data, "settings": EstimateSettings.from_json(data["settings"])})
+
+
+@dataclass(frozen=True)
+class EstimateResult:
+    """What came out.
+
+    Attributes:
+        files: paths by kind: depth, mask, uncertainty, depth_png, preview, record (see `docs/files.md`).
+        photo: the photo as Blender can show it: the given file, or an upright sRGB copy.
+        cached: whether the depth had been computed before.
+        seconds: what this request took.
+    """
+
+    files: dict[str, str]
+    photo: str
+    cached: bool
+    seconds: float
+    record: DepthRecord
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_warm: Estimator | None = None  # the weights of the last job stay loaded for the next
+
+
+def run_estimate(
+    request: EstimateRequest,
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
+) -> EstimateResult:
+    """Estimate one photo, or find it in the cache, and write its files.
+
+    Raises:
+        MarigoldError: unusable photo, settings or model, an output that cannot be written, no memory, or cancelled.
+    """
+    started = time.monotonic()
+    report("reading", 0, 1)
+    photo = (
+        read_pixels(Path(request.photo), request.metadata) if _is_pixels(request) else read_photo(Path(request.photo))
+    )
+    source_hash = _pixel_hash(photo)
+    report("reading", 1, 1)
+
+    folder = find_model(request.settings.model)
+    defaults = read_defaults(folder)
+    settings = request.settings.resolved(defaults.steps, defaults.resolution)
+    device = choose_device("auto")
+    key = result_key(
+        source=source_hash,
+        settings={**settings.to_json(), "model": "", "preset": ""},  # the revision and the numbers stand for them
+        revision=defaults.revision,
+        version=ESTIMATOR_VERSION,
+        dtype=str(choose_dtype(device)),
+        device=device.type,
+    )
+    cache = ResultCache(default_cache())
+    kept = cache.find(key)
+    if kept is None:
+        depth_map = _compute(photo, source_hash, request.name, folder, defaults, settings, report, cancelled)
+        kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result"))
+        found = False
+    else:
+        depth_map = read_depth(kept["depth"])
+        found = True
+
+    report("writing", 0, 1)
+    record = replace(
+        depth_map.record,
+        name=request.name,
+        source=request.image or str(Path(request.photo).absolute()),
+        camera=photo.camera,
+        settings=settings.to_json(),
+        model=settings.model,
+    )
+    output = Path(request.output)
+    files = write_depth(replace(depth_map, record=record), output, request.name)
+    shown = request.photo
+    if not photo.shows_as_is:
+        shown = str(write_upright_copy(photo, output / f"{request.name}_photo.png"))
+    report("writing", 1, 1)
+    return EstimateResult(
+        {kind: str(path) for kind, path in files.items()}, shown, found, round(time.monotonic() - started, 3), record
+    )
+
+
+def _compute(
+    photo: Photo,
+    source_hash: str,
+    name: str,
+    folder: Path,
+    defaults: Defaults,
+    settings: EstimateSettings,
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
+) -> DepthMap:
+    started = time.monotonic()
+    report("loading", 0, 1)
+    estimator = _loaded(folder, defaults.revision)
+    report("loading", 1, 1)
+    prediction = estimator.estimate(photo.pixels, settings, report, cancelled)
+    height, width = photo.pixels.shape[:2]
+    record = DepthRecord(
+        name=name,
+        width=width,
+        height=height,
+        model=settings.model,
+        model_revision=defaults.revision,
+        settings=settings.to_json(),
+        processing_size=prediction.processing_size,
+        source=str(photo.path),
+        source_sha256=source_hash,
+        camera=photo.camera,
+        versions={
+            "marigold_blender": __version__,
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+            "python": platform.python_version(),
+            "device": str(estimator.device),
+            "dtype": str(estimator.dtype).removeprefix("torch."),
+        },
+        invalid_fraction=0.0 if photo.valid is None else float(1.0 - photo.valid.mean()),
+        seconds=round(time.monotonic() - started, 3),
+    )
+    return DepthMap(prediction.depth, photo.valid, prediction.uncertainty, record)
+
+
+def _loaded(folder: Path, revision: str) -> Estimator:
+    global _warm
+    if _warm is None or _warm.revision != revision:
+        _warm = None  # before loading: two models at once may not fit
+        _warm = Estimator.load(folder)
+    return _warm
+
+
+def _is_pixels(request: EstimateRequest) -> bool:
+    return Path(request.photo).suffix == ".npy" and bool(request.image)
+
+
+def _pixel_hash(photo: Photo) -> str:
+    digest = hashlib.sha256(f"{photo.pixels.shape} {photo.pixels.dtype}".encode())
+    digest.update(np.ascontiguousarray(photo.pixels).data)
+    if photo.valid is not None:
+        digest.update(np.packbits(photo.valid).data)
+    return digest.hexdigest()
