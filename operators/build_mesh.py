@@ -5,6 +5,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.scene.depth_image import is_depth_image
 from ..marigold_blender.scene.photo_scene import build_photo_scene
 from .properties import MeshProperties, fill_unset
 
@@ -24,7 +25,7 @@ class MARIGOLD_OT_build_mesh(MeshProperties, bpy.types.Operator):
     def execute(self, context):
         depth = bpy.data.images.get(self.depth)
         try:
-            if depth is None or not depth.marigold.is_depth:
+            if depth is None or not is_depth_image(depth):
                 raise MarigoldError("bad_input", f"“{self.depth}” is not a depth image: estimate depth first.")
             made = build_photo_scene(context, depth, self.scene_options())
         except MarigoldError as error:

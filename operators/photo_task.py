@@ -10,7 +10,6 @@ import bpy
 
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene.depth_image import load_depth
-from ..marigold_blender.scene.images import load_photo
 from ..marigold_blender.scene.photo_scene import PhotoSceneOptions, build_photo_scene
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.jobs import Job, JobQueue
@@ -76,11 +75,7 @@ class PhotoTask:
         """
         assert self.job is not None
         assert self.job.result is not None
-        files = self.job.result["files"]
-        photo = bpy.data.images.get(self.source.image) if self.source.image else None
-        if photo is None or photo.type == "RENDER_RESULT":
-            photo = load_photo(self.job.result["photo"])
-        depth = load_depth(files, photo=photo)
+        depth = load_depth(self.job.result["files"])
         made = {"depth": depth.name}
         if self.options:
             made["object"] = build_photo_scene(context, depth, self.options).name

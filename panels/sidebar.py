@@ -5,6 +5,7 @@ import textwrap
 
 import bpy
 
+from ..marigold_blender.scene.depth_image import is_depth_image
 from ..marigold_blender.worker.client.jobs import JobState
 from ..operators import session
 from ..operators.config import ROOT_PACKAGE
@@ -123,7 +124,7 @@ class ResultPanel(Sidebar):
         column.use_property_split = True
         column.use_property_decorate = False
         column.label(text=depth.name, icon="IMAGE_DATA")
-        if depth.marigold.calibration == "ASSUMED":
+        if depth.marigold.calibrated == "ASSUMED":
             column.label(text="Near and far are assumed", icon="INFO")
         for name in ("near", "far", "focal_px"):
             column.prop(depth.marigold, name)
@@ -144,7 +145,7 @@ def shown_depth(context: bpy.types.Context) -> bpy.types.Image | None:
     """The depth image of the active mesh, or the one shown in this Image Editor."""
     if context.space_data.type == "IMAGE_EDITOR":
         image = context.space_data.image
-        return image if image and image.marigold.is_depth else None
+        return image if image and is_depth_image(image) else None
     mesh = context.object.data if context.object and context.object.type == "MESH" else None
     return mesh.marigold.depth if mesh else None
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-import numpy as np
 import torch
 
 from ... import __version__
@@ -24,9 +22,10 @@ from ...estimation.devices import choose_device, choose_dtype
 from ...estimation.estimator import Estimator
 from ...models.catalogue import find_model
 from ...paths import default_cache
+from ...photos.photo import Photo, pixels_sha256
 from ...photos.pixels import read_pixels
-from ...photos.read import Photo, read_photo
-from ...photos.upright import write_upright_copy
+from ...photos.read import read_photo
+from ...photos.upright_copy import write_upright_copy
 from ...record import DepthRecord
 from ...settings import EstimateSettings
 from .cache import ResultCache, result_key
@@ -65,14 +64,13 @@ class EstimateResult:
     """What came out.
 
     Attributes:
-        files: paths by kind: depth, mask, uncertainty, depth_png, preview, record (see `docs/files.md`).
-        photo: the photo as Blender can show it: the given file, or an upright sRGB copy.
+        files: paths by kind: depth, mask, uncertainty, depth_png, preview, record (see `docs/files.md`); and photo, a
+            file that Blender shows exactly as the network saw it: the given one, or an upright sRGB copy.
         cached: whether the depth had been computed before.
         seconds: what this request took.
     """
 
     files: dict[str, str]
-    photo: str
     cached: bool
     seconds: float
     record: DepthRecord
@@ -99,7 +97,7 @@ def run_estimate(
     photo = (
         read_pixels(Path(request.photo), request.metadata) if _is_pixels(request) else read_photo(Path(request.photo))
     )
-    source_hash = _pixel_hash(photo)
+    source_hash = pixels_sha256(photo)
     report("reading", 1, 1)
 
     folder = find_model(request.settings.model)
@@ -135,12 +133,15 @@ def run_estimate(
     )
     output = Path(request.output)
     files = write_depth(replace(depth_map, record=record), output, request.name)
-    shown = request.photo
+    files["photo"] = photo.path
     if not photo.shows_as_is:
-        shown = str(write_upright_copy(photo, output / f"{request.name}_photo.png"))
+        files["photo"] = write_upright_copy(photo, output / f"{request.name}_photo.png")
     report("writing", 1, 1)
     return EstimateResult(
-        {kind: str(path) for kind, path in files.items()}, shown, found, round(time.monotonic() - started, 3), record
+        files={kind: str(path) for kind, path in files.items()},
+        cached=found,
+        seconds=round(time.monotonic() - started, 3),
+        record=record,
     )
 
 
@@ -159,11 +160,10 @@ def _compute(
     estimator = _loaded(folder, defaults.revision)
     report("loading", 1, 1)
     prediction = estimator.estimate(photo.pixels, settings, report, cancelled)
-    height, width = photo.pixels.shape[:2]
     record = DepthRecord(
         name=name,
-        width=width,
-        height=height,
+        width=photo.width,
+        height=photo.height,
         model=settings.model,
         model_revision=defaults.revision,
         settings=settings.to_json(),
@@ -195,11 +195,3 @@ def _loaded(folder: Path, revision: str) -> Estimator:
 
 def _is_pixels(request: EstimateRequest) -> bool:
     return Path(request.photo).suffix == ".npy" and bool(request.image)
-
-
-def _pixel_hash(photo: Photo) -> str:
-    digest = hashlib.sha256(f"{photo.pixels.shape} {photo.pixels.dtype}".encode())
-    digest.update(np.ascontiguousarray(photo.pixels).data)
-    if photo.valid is not None:
-        digest.update(np.packbits(photo.valid).data)
-    return digest.hexdigest()
