@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Loads a Marigold checkpoint: a folder in diffusers format. Called by `estimator`; safetensors and JSON only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, LCMScheduler, UNet2DConditionModel
+
+from ..errors import MarigoldError
+from .weight_files import checkpoint_revision, find_weights
+
+SCHEDULERS = {"DDIMScheduler": DDIMScheduler, "LCMScheduler": LCMScheduler}
+PIPELINES = ("MarigoldDepthPipeline", "MarigoldPipeline")  # the second is what the first revisions were called
+DEFAULT_RESOLUTION = 768  # of every checkpoint whose index does not say, as in Ke et al.
+
+# What the loaders of diffusers, transformers and safetensors raise on files that are cut short, of another shape or not
+# what their name says.
+LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded Marigold depth model.
+
+    Attributes:
+        empty_text: [1, T, C], the text encoder's answer to an empty prompt; the encoder itself is not kept.
+        zero_noise: starts from zeros rather than noise (fine-tuned for a single step, Martin Garcia et al. 2024).
+        revision: a hash of the files, see `weight_files.checkpoint_revision`.
+    """
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    scheduler: DDIMScheduler | LCMScheduler
+    empty_text: torch.Tensor
+    default_steps: int
+    default_resolution: int
+    zero_noise: bool
+    revision: str
+
+    @property
+    def latent_factor(self) -> int:
+        """How much smaller the latents are than the picture."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    def new_scheduler(self, steps: int) -> DDIMScheduler | LCMScheduler:
+        """A scheduler at its first step; schedulers hold state, so each batch has its own."""
+        scheduler = type(self.scheduler).from_config(self.scheduler.config)
+        scheduler.set_timesteps(steps, device=self.unet.device)
+        return scheduler
+
+
+def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype, *, zero_noise: bool = False) -> Checkpoint:
+    """Load the networks of `folder`, whatever format their files hold, as `dtype` on `device`.
+
+    Raises:
+        MarigoldError: a file is missing or damaged, or the model is for another task (`no_model`).
+    """
+    defaults = read_defaults(folder)
+    scheduler = _load_scheduler(folder)
+    unet = _load_network(UNet2DConditionModel, folder, "unet", device, dtype)
+    vae = _load_network(AutoencoderKL, folder, "vae", device, dtype)
+    channels = vae.config.latent_channels
+    if unet.config.in_channels != 2 * channels or unet.config.out_channels != channels:
+        raise MarigoldError(
+            "no_model",
+            f"{folder / 'unet'} is not a depth network: it takes {unet.config.in_channels} and gives "
+            f"{unet.config.out_channels} channels, not {2 * channels} and {channels}.",
+        )
+    return Checkpoint(
+        unet=unet,
+        vae=vae,
+        scheduler=scheduler,
+        empty_text=_empty_text(folder, unet.config.cross_attention_dim).to(device=device, dtype=dtype),
+        default_steps=defaults.steps,
+        default_resolution=defaults.resolution,
+        zero_noise=zero_noise,
+        revision=defaults.revision,
+    )
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a checkpoint's files say without loading its weights: denoising steps, processing resolution, revision."""
+
+    steps: int
+    resolution: int
+    revision: str
+
+
+def read_defaults(folder: Path) -> Defaults:
+    """The defaults of the checkpoint in `folder`.
+
+    Raises:
+        MarigoldError: a file is missing or cut short, or the model is for another task (`no_model`).
+    """
+    index = _read_index(folder)
+    config = _read_json(folder / "scheduler" / "scheduler_config.json")
+    return Defaults(
+        index.get("default_denoising_steps") or _usual_steps(config),
+        index.get("default_processing_resolution") or DEFAULT_RESOLUTION,
+        checkpoint_revision(folder),
+    )
+
+
+def _usual_steps(config: dict[str, Any]) -> int:
+    """What the published checkpoints do where an index says nothing."""
+    if config.get("_class_name") == "LCMScheduler":
+        return 1
+    return 4 if config.get("timestep_spacing") == "trailing" else 10
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    """`model_index.json`, once it is certain that this is a model for depth."""
+    if not folder.is_dir():
+        raise MarigoldError("no_model", f"There is no model folder {folder}.")
+    index = _read_json(folder / "model_index.json")
+    pipeline = index.get("_class_name")
+    if pipeline not in PIPELINES:
+        raise MarigoldError(
+            "no_model",
+            f"The model in {folder} is a {pipeline}: choose a Marigold model for depth (MarigoldDepthPipeline).",
+        )
+    task = index.get("prediction_type") or "depth"
+    if task != "depth":
+        raise MarigoldError("no_model", f"The model in {folder} predicts {task}: choose a Marigold model for depth.")
+    return index
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, ValueError("not a JSON object"))
+    return content
+
+
+def _load_scheduler(folder: Path) -> DDIMScheduler | LCMScheduler:
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = _read_json(path)
+    kind = config.get("_class_name")
+    if kind not in SCHEDULERS:
+        raise MarigoldError(
+            "no_model",
+            f"{path} asks for {kind}: a Marigold model uses {' or '.join(SCHEDULERS)}, so take its own file.",
+        )
+    return _loading(path, lambda: SCHEDULERS[kind].from_config(config))
+
+
+def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:
+    """The U-Net or the VAE, checked to be whole."""
+    _read_json(folder / part / "config.json")
+    weights, variant = find_weights(folder / part)
+    network, report = _loading(
+        weights,
+        lambda: kind.from_pretrained(
+            folder / part,
+            dtype=dtype,
+            variant=variant,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        ),
+    )
+    if report["missing_keys"] or report["mismatched_keys"]:
+        raise _damaged(weights, ValueError(f"weights do not fit the configuration: {report}"))
+    return network.requires_grad_(False).eval().to(device)
+
+
+def _empty_text(folder: Path, width: int) -> torch.Tensor:
+    """The embedding of an empty prompt, [1, T, C]: all that Marigold needs of the text encoder."""
+    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # it would fill the worker's log; loading is a stage of its own there
+    _read_json(folder / "text_encoder" / "config.json")
+    weights, variant = find_weights(folder / "text_encoder")
+    tokenizer_folder = folder / "tokenizer"
+    if not tokenizer_folder.is_dir():
+        raise _missing(tokenizer_folder)
+    tokenizer = _loading(
+        tokenizer_folder, lambda: CLIPTokenizer.from_pretrained(tokenizer_folder, local_files_only=True)
+    )
+    encoder = _loading(
+        weights,
+        lambda: CLIPTextModel.from_pretrained(
+            folder / "text_encoder",
+            dtype=torch.float32,
+            variant=variant,
+            use_safetensors=True,
+            local_files_only=True,
+        ),
+    )
+    ids = tokenizer(
+        "", padding="do_not_pad", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+    ).input_ids
+    with torch.no_grad():
+        embedding = _loading(weights, lambda: encoder(ids)[0])
+    if embedding.shape[-1] != width:
+        raise _damaged(weights, ValueError(f"{embedding.shape[-1]} channels where the U-Net takes {width}"))
+    return embedding
+
+
+def _loading(path: Path, load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except LOADING_ERRORS as error:
+        raise _damaged(path, error) from error
+
+
+def _missing(path: Path) -> MarigoldError:
+    return MarigoldError("no_model", f"The model is incomplete, {path} is missing: download it again.")
+
+
+def _damaged(path: Path, error: Exception) -> MarigoldError:
+    return MarigoldError(
+        "no_model", f"The model file {path} is damaged: download it again.", details=f"{type(error).__name__}: {error}"
+    )
