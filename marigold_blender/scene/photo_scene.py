@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main result: a collection with the photo's mesh and a camera that sees it as the photo shows it.
+
+Called by the operators that build meshes, and by scripts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import bpy
+from mathutils import Matrix
+
+from ..errors import MarigoldError
+from ..geometry.discontinuities import DEFAULT_THRESHOLD
+from ..geometry.grid import DEFAULT_VERTICES, GridMesh, grid_mesh
+from .depth_image import read_pixels, record_of
+from .following import aim_camera
+from .material import Shading, photo_material
+from .mesh import Mode, mesh_from_grid
+
+EYE_HEIGHT = 1.6  # of someone who stands on the scene's floor
+UPRIGHT = Matrix.Rotation(math.radians(90), 4, "X")  # from looking down, as new cameras do, to looking along +Y
+
+
+@dataclass(frozen=True)
+class PhotoSceneOptions:
+    """What is built from a depth image.
+
+    Attributes:
+        mode: `PERSPECTIVE` unprojects through the photo's camera, `RELIEF` displaces an upright plane.
+        shading: `EMISSION` shows the photo's own colours, `PRINCIPLED` takes the scene's light.
+        vertices: least number of vertices of the whole grid.
+        edge_threshold: how far disparity may depart from its continuation before the mesh is cut; 0 cuts nothing.
+        match_render: also make the scene render the photo: active camera, resolution, view transform.
+    """
+
+    mode: Mode = "PERSPECTIVE"
+    shading: Shading = "EMISSION"
+    vertices: int = DEFAULT_VERTICES
+    edge_threshold: float = DEFAULT_THRESHOLD
+    match_render: bool = False
+
+
+def build_photo_scene(
+    context: bpy.types.Context, depth_image: bpy.types.Image, options: PhotoSceneOptions = PhotoSceneOptions()
+) -> bpy.types.Object:
+    """Builds mesh and camera in a new collection of the context's scene; the mesh object is active and selected.
+
+    What was built from the same depth image before stays: the user may have worked on it.
+
+    Raises:
+        MarigoldError: not a depth image, its pixels or photo are gone, or nothing of it is valid (`bad_input`).
+    """
+    record = record_of(depth_image)
+    photo = depth_image.marigold.photo
+    if photo is None:
+        raise MarigoldError(
+            "bad_input", f"The photo of “{depth_image.name}” has been removed: estimate the depth again."
+        )
+    grid = _grid(depth_image, record.processing_size, options)
+
+    scene = context.scene
+    mesh = mesh_from_grid(record.name, grid, depth_image, options.mode)
+    mesh.materials.append(photo_material(photo, options.shading, scene))
+    collection = bpy.data.collections.new(record.name)
+    scene.collection.children.link(collection)
+    mesh_object = bpy.data.objects.new(record.name, mesh)
+    camera_object = bpy.data.objects.new(f"{record.name} camera", _camera(depth_image, photo, options.mode))
+    # The mesh is in camera space and stands where the camera stands, but is not its child: moving the camera aside must
+    # show the depth, and moving the mesh must not take the camera along.
+    for built in (mesh_object, camera_object):
+        collection.objects.link(built)
+        built.matrix_world = Matrix.Translation((0, 0, EYE_HEIGHT)) @ UPRIGHT
+    depth_image.use_fake_user = False  # the mesh uses it now; when the user deletes the mesh, it may go
+    _select_only(context, scene, mesh_object)
+    if options.match_render:
+        match_render(scene, camera_object, photo)
+    return mesh_object
+
+
+def _grid(depth_image: bpy.types.Image, processing_size: tuple[int, int], options: PhotoSceneOptions) -> GridMesh:
+    pixels = read_pixels(depth_image)
+    grid = grid_mesh(
+        pixels.depth,
+        pixels.valid,
+        processing_size,
+        depth_image.marigold.near,
+        depth_image.marigold.far,
+        vertices=options.vertices,
+        edge_threshold=options.edge_threshold,
+    )
+    if len(grid.quads) == 0:
+        raise MarigoldError("bad_input", f"“{depth_image.name}” has no valid pixels to build a mesh from.")
+    return grid
+
+
+def _camera(depth_image: bpy.types.Image, photo: bpy.types.Image, mode: Mode) -> bpy.types.Camera:
+    camera = bpy.data.cameras.new(f"{photo.name} camera")
+    camera.marigold.depth, camera.marigold.mode = depth_image, mode
+    aim_camera(camera)
+    background = camera.background_images.new()
+    background.image = photo
+    background.frame_method = "FIT"
+    background.display_depth = "BACK"
+    background.alpha = 1.0
+    camera.show_background_images = True
+    return camera
+
+
+def _select_only(context: bpy.types.Context, scene: bpy.types.Scene, selected: bpy.types.Object) -> None:
+    view_layer = context.view_layer if context.view_layer.id_data == scene else scene.view_layers[0]
+    view_layer.update()  # the new objects are in it only from now on
+    for other in view_layer.objects:
+        other.select_set(other == selected, view_layer=view_layer)
+    view_layer.objects.active = selected
+
+
+def match_render(scene: bpy.types.Scene, camera: bpy.types.Object, photo: bpy.types.Image) -> None:
+    """Makes the scene's render show the photo: size, active camera, and colours as they are."""
+    scene.camera = camera
+    render = scene.render
+    render.resolution_x, render.resolution_y = photo.size
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    view = scene.view_settings
+    view.view_transform, view.look = "Standard", "None"
+    view.exposure, view.gamma, view.use_curve_mapping = 0.0, 1.0, False
