@@ -8,13 +8,14 @@ from typing import Any
 
 # How a job's time is shared out among its stages, roughly: within a stage, progress is counted, not timed.
 STAGE_SHARE = {
+    "importing": 0.10,  # torch and diffusers, by the first job of a worker
     "reading": 0.04,
-    "loading": 0.08,
+    "loading": 0.06,
     "encoding": 0.08,
-    "denoising": 0.55,
+    "denoising": 0.50,
     "decoding": 0.12,
     "aligning": 0.05,
-    "writing": 0.08,
+    "writing": 0.05,
 }
 
 
