@@ -2,8 +2,8 @@
 """Where depth jumps: the places at which a mesh must be cut instead of stretching from an object to its background.
 
 Used by the grid mesh. The decision is taken on the pixels that the network saw (the processing resolution), because a
-depth map holds nothing finer however large it has been resampled, and it is taken once for the picture, so that the mesh
-laid over it later may be of any density.
+depth map holds nothing finer however large it has been resampled, and it is taken once for the picture, so that the
+mesh laid over it later may be of any density.
 
 Disparity (1 / metric depth) is what is compared: the disparity of a plane is an affine function of the pixel, whatever
 the plane's tilt, so that the ground runs up to the horizon without a cut.

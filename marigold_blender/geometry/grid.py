@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A grid mesh over a picture, cut where depth jumps: which vertices and faces there are, whatever near and far are later.
+"""A grid mesh over a picture, cut where depth jumps: which vertices and faces there are.
 
 Called by the scene's mesh. The regular grid has the number of vertices that was asked for. A cell that a jump or the
 edge of a mask runs through is divided down to the pixels of the processing resolution before its faces are dropped, so

@@ -85,8 +85,10 @@ def garden(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     disparity = np.where(ball > 0, 1 / (1.7 - 0.3 * np.sqrt(np.maximum(ball, 0))), disparity)
     disparity = np.where((abs(u - 0.72) < 0.1) & (abs(v - 0.5) < 0.22), 1 / 2.2, disparity)
     depth = np.clip((1 / disparity - 1) / 3, 0, 1).astype(np.float32)
-    waves = [0.5 + 0.45 * np.sin(a * u * 6 + b * v * 5 + c) for a, b, c in ((3, 1, 0), (1, 4, 1), (-2, 3, 2))]
-    return np.stack(waves, axis=-1).astype(np.float32), depth
+    light = 0.5 + 0.3 * np.sin(40 * u) * np.sin(30 * v)
+    # As saturated as photos are: AgX has no picture for the purest colours, whatever light they are made of.
+    tints = [0.15 * np.sin(a * u * 6 + b * v * 5 + c) for a, b, c in ((3, 1, 0), (1, 4, 1), (-2, 3, 2))]
+    return np.stack([light + tint for tint in tints], axis=-1).astype(np.float32), depth
 
 
 def render(path: Path, *, samples=16, z_pass=False) -> np.ndarray:
