@@ -17,6 +17,7 @@ from ... import __version__
 from ...depth_files.depth_map import DepthMap
 from ...depth_files.read import read_depth
 from ...depth_files.write import write_depth
+from ...errors import MarigoldError
 from ...estimation.checkpoint import Defaults, read_defaults
 from ...estimation.devices import choose_device, choose_dtype
 from ...estimation.estimator import Estimator
@@ -113,14 +114,12 @@ def run_estimate(
         device=device.type,
     )
     cache = ResultCache(default_cache())
-    kept = cache.find(key)
+    kept = _kept(cache, key)
     if kept is None:
         depth_map = _compute(photo, source_hash, request.name, folder, defaults, settings, report, cancelled)
-        kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result"))
-        found = False
+        cache.store(key, lambda beside: write_depth(depth_map, beside, "result"))
     else:
-        depth_map = read_depth(kept["depth"])
-        found = True
+        depth_map = kept
 
     report("writing", 0, 1)
     record = replace(
@@ -139,7 +138,7 @@ def run_estimate(
     report("writing", 1, 1)
     return EstimateResult(
         files={kind: str(path) for kind, path in files.items()},
-        cached=found,
+        cached=kept is not None,
         seconds=round(time.monotonic() - started, 3),
         record=record,
     )
@@ -191,6 +190,14 @@ def _loaded(folder: Path, revision: str) -> Estimator:
         _warm = None  # before loading: two models at once may not fit
         _warm = Estimator.load(folder)
     return _warm
+
+
+def _kept(cache: ResultCache, key: str) -> DepthMap | None:
+    files = cache.find(key)
+    try:
+        return read_depth(files["depth"]) if files else None
+    except MarigoldError:
+        return None  # damaged in a way that its size does not show: computed afresh, and stored over it
 
 
 def _is_pixels(request: EstimateRequest) -> bool:
