@@ -32,7 +32,7 @@ class FloatPixels:
 
 
 def bits_of_tiff(path: Path) -> str | None:
-    """OpenImageIO's name of a TIFF's number format (`uint8`, `uint16`, `half`, `float` …); None if it cannot open it."""
+    """OpenImageIO's name of a TIFF's numbers (`uint8`, `uint16`, `half`, `float` …), None if it cannot open it."""
     file = oiio.ImageInput.open(str(path))
     if file is None:
         oiio.geterror()  # or the library prints it when the process ends

@@ -34,7 +34,7 @@ def read_scene_linear(path: Path) -> Photo:
 
 
 def photo_from_light(path: Path, light: FloatPixels) -> Photo:
-    """A photo of scene-linear pixels: one exposure for the whole picture, then the sRGB curve; what is over it clips."""
+    """A photo of scene-linear pixels: one exposure for all of it, then the sRGB curve, where what is over 1 clips."""
     colour = light.colour
     colour[np.isnan(colour)] = 0.0
     np.clip(colour, 0.0, BRIGHTEST, out=colour)
