@@ -92,7 +92,7 @@ def garden(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def render(path: Path, *, samples=16, z_pass=False) -> np.ndarray:
-    """What the active scene's camera sees: [H, W, 4], with 8 bits as displayed, or with `z_pass` [H, W] metric depth."""
+    """What the active scene's camera sees: [H, W, 4] as displayed, or with `z_pass` [H, W] metric depth."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
