@@ -1,0 +1,46 @@
+"""What an artist does: press the button, watch it work, cancel, press again, get the mesh."""
+
+from pathlib import Path
+
+import sklearn.datasets
+
+CHINA = Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
+HOLD_S = 0.030
+HOLD_WALL_P99_S = 0.060
+
+
+def test_photo_to_scene_by_its_button(blender):
+    report = blender.drive("photo_to_scene_steps.py", CHINA)
+
+    shares = report["shares"]
+    assert len(shares) >= 6
+    assert 0.0 <= shares[0] < shares[-1] < 1.0
+    assert report["objects_after_cancel"] == 0
+    assert report["worker_stays"]
+    assert report["failures"] == []
+    assert report["active"] == "china"
+    assert report["vertices"] >= 150_000
+    # one undo takes mesh and camera away, one redo brings them back
+    assert report["objects_after_undo"] == 0
+    assert report["objects_after_redo"] == 2
+
+    calls = [(thread, wall) for name, thread, wall in report["held"] if name != "stage"]
+    assert len(calls) > 50
+    assert max(thread for thread, _ in calls) <= HOLD_S
+    assert sorted(wall for _, wall in calls)[int(len(calls) * 0.99)] <= HOLD_WALL_P99_S
+
+
+def test_the_command_of_the_real_blender(blender, tmp_path):
+    output = blender.folder / "scene.blend"
+    done = blender.command("marigold", "photo", CHINA, "--output", output, "--preset", "draft")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip().splitlines()[-1] == str(output)
+    assert output.stat().st_size > 100_000
+
+
+def test_the_command_fails_in_one_sentence(blender):
+    done = blender.command("marigold", "photo", "/nothing.jpg", "--output", blender.folder / "none.blend")
+    assert done.returncode == 1
+    assert "There is no file /nothing.jpg." in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (blender.folder / "none.blend").exists()
