@@ -155,3 +155,10 @@ def quiet(do) -> None:
 
 def psnr(seen: np.ndarray, expected: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean((seen - expected) ** 2)))
+
+
+def vertices_of(mesh: bpy.types.Mesh) -> np.ndarray:
+    """Positions of the vertices: [V, 3]."""
+    positions = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", positions)
+    return positions.reshape(-1, 3)
