@@ -41,6 +41,7 @@ class BlenderWindow:
         done = self._run(
             [*program, "--python-exit-code", "3", "--python", HERE / script, "--", out, *arguments], timeout_s
         )
+        (out / "blender.log").write_text(done.stdout + done.stderr)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         for picture in out.glob("*.png"):
             shutil.copy(picture, SCREENSHOTS / f"{Path(script).stem}_{picture.name}")

@@ -2,12 +2,13 @@
 
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import run  # noqa: E402
+from driving import run
 
 PHOTO = sys.argv[sys.argv.index("--") + 2]
 MODULE = "bl_ext.user_default.marigold_depth"
@@ -19,7 +20,7 @@ def steps(window):
     session = import_module(f"{MODULE}.operators.session")
     sidebar = import_module(f"{MODULE}.panels.sidebar")
     photo_task = import_module(f"{MODULE}.operators.photo_task")
-    held = watch_main_thread(session, sidebar, photo_task)
+    held = watch_main_thread(window, session, sidebar, photo_task)
     settings = bpy.context.scene.marigold
     settings.filepath = PHOTO
     settings.steps, settings.ensemble = 20, 10
@@ -80,7 +81,7 @@ def steps(window):
     window.report["held"] = held
 
 
-def watch_main_thread(session, sidebar, photo_task):
+def watch_main_thread(window, session, sidebar, photo_task):
     """Note how long each of the extension's own calls holds the main thread: [name, thread s, wall s] each.
 
     A tick that reads the source or builds the scene is named so: those two are shown as stages.
@@ -94,16 +95,28 @@ def watch_main_thread(session, sidebar, photo_task):
             thread, wall = time.thread_time(), time.perf_counter()
             try:
                 return function(*arguments)
+            except Exception:
+                window.report.setdefault("raised", []).append(traceback.format_exc())
+                raise
             finally:
                 shown = "stage" if stage and name == "tick" else name
                 held.append([shown, time.thread_time() - thread, time.perf_counter() - wall])
 
         return call
 
-    session._tick = watched("tick", session._tick)
+    tick = watched("tick", session._tick)
+    session._tick = lambda: tick()
     for panel in sidebar.CLASSES:
-        panel.draw = watched("draw", panel.draw)
+        panel.draw = _with_two_arguments(watched("draw", panel.draw))
     return held
+
+
+def _with_two_arguments(draw):
+    # Blender counts a draw function's own arguments and crashes on any number but two
+    def call(self, context):
+        return draw(self, context)
+
+    return call
 
 
 run(steps)

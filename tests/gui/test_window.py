@@ -12,6 +12,7 @@ HOLD_WALL_P99_S = 0.060
 def test_photo_to_scene_by_its_button(blender):
     report = blender.drive("photo_to_scene_steps.py", CHINA)
 
+    assert "raised" not in report, report["raised"]
     shares = report["shares"]
     assert len(shares) >= 6
     assert 0.0 <= shares[0] < shares[-1] < 1.0
