@@ -21,8 +21,8 @@ from .orientation import read_orientation, upright
 from .photo import Photo
 from .scene_linear import photo_from_light
 
-# Pillow's other formats are rarely photos, and some of them run programs (EPS).
-FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "AVIF", "GIF", "BMP", "JPEG2000", "PPM")
+# Pillow's other formats are rarely photos, and some of them run programs (EPS). MPO opens as JPEG.
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "GIF", "BMP", "JPEG2000", "PPM")
 # What Blender opens by itself, and the kinds of pixels whose colours it does not reinterpret.
 BLENDER_FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP")
 BLENDER_MODES = ("RGB", "RGBA", "L")

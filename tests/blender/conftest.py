@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="marigold_blender_user_")
+os.environ.setdefault("MARIGOLD_PYTHON", str(ROOT / ".venv/bin/python"))
+os.environ["MARIGOLD_CACHE"] = tempfile.mkdtemp(prefix="marigold_cache_")
 
 import bpy  # noqa: E402
 import pytest  # noqa: E402
@@ -44,3 +46,11 @@ def empty_scene(extension):
     """Each test starts from an empty file, with the extension enabled."""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     yield
+
+
+@pytest.fixture(scope="session")
+def china() -> Path:
+    """scikit-learn's photo of a pagoda, by the worker's environment: the other environments have no scikit-learn."""
+    find = "import sklearn.datasets as d, pathlib; print(pathlib.Path(d.__file__).parent / 'images' / 'china.jpg')"
+    done = subprocess.run([os.environ["MARIGOLD_PYTHON"], "-c", find], capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip())

@@ -65,6 +65,7 @@ class Job:
     overall: float = 0.0
     result: dict[str, Any] | None = None
     error: MarigoldError | None = None
+    restarts: int = 0
     started_at: float = field(default=0.0, repr=False)
     cancelled_at: float = field(default=0.0, repr=False)
 
@@ -241,6 +242,8 @@ class JobQueue:
                 job.overall = max(job.overall, message["overall"])
             return True
         if kind == "result":
+            assert self._worker is not None
+            self._worker.served = True
             job.result = message["result"]
             job.overall = 1.0
             self._end(job, JobState.DONE)
@@ -269,6 +272,11 @@ class JobQueue:
             return []
         if job.state is JobState.CANCELLING:
             return [self._end(job, JobState.CANCELLED)]
+        if worker.served and job.stage == "starting" and not job.restarts:
+            # it died between two jobs, which nobody could see before it was given this one
+            self._running, job.state, job.restarts = None, JobState.QUEUED, 1
+            self._waiting.appendleft(job)
+            return [job]
         return [self._end(job, JobState.FAILED, _death(worker, job))]
 
     def _end(self, job: Job, state: JobState, error: MarigoldError | None = None) -> Job:
@@ -283,7 +291,8 @@ class JobQueue:
 
 def _death(worker: Worker, job: Job) -> MarigoldError:
     log = worker.log_tail()
-    if not worker.ready:
+    code = worker.process.returncode
+    if not worker.ready and code >= 0:
         return MarigoldError(
             "no_runtime",
             f"“{worker.config.python}” did not start as Marigold's worker: choose a Python 3.11 or newer that has "
@@ -291,7 +300,6 @@ def _death(worker: Worker, job: Job) -> MarigoldError:
             fix="preferences.addon_show",
             details=log,
         )
-    code = worker.process.returncode
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     return MarigoldError(
         "worker_died",

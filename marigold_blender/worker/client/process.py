@@ -49,6 +49,7 @@ class Worker:
         self.config = config
         self.started_at = time.monotonic()
         self.ready = False
+        self.served = False  # whether it has finished a job
         self._incoming = bytearray()
         self._outgoing = bytearray()
         self._closed = False
