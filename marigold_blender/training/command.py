@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stages of training as subcommands."""
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     _add_render(stages.add_parser("render", help="make a data set of scenes that Blender renders"))
+    _add_vae(stages.add_parser("vae", help="train the demo's VAE from nothing"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -77,6 +78,41 @@ def _render(arguments: argparse.Namespace) -> None:
     )
     pictures = render_data_set(plan, _progress("scenes"), arguments.blender)
     print(f"{pictures} pictures in {arguments.folder}")
+
+
+def _add_vae(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="a scene data set")
+    parser.add_argument("folder", type=Path, help="the run's folder; a run that is there goes on")
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's)")
+    parser.set_defaults(run_stage=_vae)
+
+
+def _vae(arguments: argparse.Namespace) -> None:
+    import torch  # here, so that rendering does not wait for it
+
+    from .dataset import list_scene_data_set
+    from .loop import LoopSettings
+    from .vae import train_vae
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    settings = LoopSettings(steps=arguments.steps, learning_rate=1.5e-3, ema=0.998, precision="bf16")
+    train_vae(list_scene_data_set(arguments.data), settings, arguments.folder, _losses())
+
+
+def _losses() -> Callable[[int, int, float], None]:
+    """A reporter that prints each logged loss."""
+    started, first = time.monotonic(), -1
+
+    def report(step: int, steps: int, loss: float) -> None:
+        nonlocal first
+        first = step if first < 0 else first
+        rate = (step - first) / (time.monotonic() - started)
+        left = f", {(steps - step) / rate / 60:.0f} min left" if rate else ""
+        print(f"step {step} of {steps}: loss {loss:.4f}{left}", flush=True)
+
+    return report
 
 
 def _progress(unit: str, every_s: float = 30.0) -> Callable[[int, int], None]:
