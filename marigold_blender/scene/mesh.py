@@ -31,6 +31,6 @@ def mesh_from_grid(name: str, grid: GridMesh, depth_image: bpy.types.Image, mode
     mesh.attributes.new(PICTURE_ATTRIBUTE, "FLOAT2", "POINT").data.foreach_set("vector", grid.uv.ravel())
     mesh.shade_smooth()
     mesh.marigold.depth, mesh.marigold.mode = depth_image, mode
+    mesh.update(calc_edges=True)  # before the vertices are placed: that updates too, and would find the edges missing
     place_vertices(mesh)
-    mesh.update(calc_edges=True)
     return mesh

@@ -46,7 +46,16 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     bpy.data.images.remove(image)
 
 
-def write_job(folder: Path, photo: np.ndarray, depth: np.ndarray, *, name="garden", valid=None, focal_px=None) -> dict:
+def write_job(
+    folder: Path,
+    photo: np.ndarray,
+    depth: np.ndarray,
+    *,
+    name="garden",
+    valid=None,
+    focal_px=None,
+    processing_size=None,
+) -> dict:
     """The files of a finished job, as `load_depth` takes them."""
     folder.mkdir(parents=True, exist_ok=True)
     height, width = depth.shape
@@ -67,7 +76,7 @@ def write_job(folder: Path, photo: np.ndarray, depth: np.ndarray, *, name="garde
         "model": "demo",
         "model_revision": "0",
         "settings": {},
-        "processing_size": [width, height],
+        "processing_size": processing_size or [width, height],
         "source": f"{name}.png",
         "source_sha256": "0" * 64,
         "camera": {"focal_px": focal_px, "origin": "exif_35mm" if focal_px else "unknown", "description": ""},
