@@ -4,29 +4,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import MarigoldError
 from .render import FAMILY_NAMES, HELD_OUT, RenderPlan, render_data_set
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stages of training as subcommands."""
+    parser.set_defaults(json=False)
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     _add_render(stages.add_parser("render", help="make a data set of scenes that Blender renders"))
-    _add_vae(stages.add_parser("vae", help="train the demo's VAE from nothing"))
+    _add_training(stages)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the stage chosen; returns the exit code."""
-    try:
-        arguments.run_stage(arguments)
-    except MarigoldError as error:
-        print(error.message, file=sys.stderr)
-        return 1
+    """Run the stage chosen; returns the exit code. MarigoldError tells what is wrong."""
+    arguments.run_stage(arguments)
     return 0
 
 
@@ -80,25 +75,71 @@ def _render(arguments: argparse.Namespace) -> None:
     print(f"{pictures} pictures in {arguments.folder}")
 
 
-def _add_vae(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", type=Path, help="a scene data set")
-    parser.add_argument("folder", type=Path, help="the run's folder; a run that is there goes on")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's)")
-    parser.set_defaults(run_stage=_vae)
+def _add_training(stages: argparse._SubParsersAction) -> None:
+    vae = stages.add_parser("vae", help="train the demo's VAE from nothing")
+    vae.add_argument("data", type=Path, help="a scene data set")
+    vae.set_defaults(run_stage=_vae, steps=2000)
+    encode = stages.add_parser("encode", help="encode training views with the VAE, once")
+    encode.add_argument("data", type=Path, help="a scene data set; pictures added later are encoded by running again")
+    encode.add_argument("--variants", type=int, default=2, help="views of each picture (default: %(default)s)")
+    encode.set_defaults(run_stage=_encode)
+    unet = stages.add_parser("unet", help="train the demo's U-Net on what was encoded")
+    unet.add_argument("--batch", type=int, default=16, help="views a step (default: %(default)s)")
+    unet.add_argument("--name", default="unet", help="of this run within the folder (default: %(default)s)")
+    unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
+    unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
+    unet.add_argument("--terminal-share", type=float, default=0.25, help="share of views at the last timestep")
+    unet.set_defaults(run_stage=_unet, steps=20_000)
+    for parser in (vae, unet):
+        parser.add_argument("--steps", type=int, help="optimiser steps in all; more than before lengthens a run")
+    for parser in (vae, encode, unet):
+        parser.add_argument("--run", type=Path, required=True, help="folder of the run; what is there goes on")
+        parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's choice)")
+    pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")
+    pack.add_argument("folder", type=Path, help="the checkpoint folder to write")
+    pack.add_argument("--run", type=Path, required=True)
+    pack.add_argument("--name", default="unet")
+    pack.set_defaults(run_stage=_pack)
+
+
+# torch is imported inside the stages that need it, so that rendering does not wait for it.
 
 
 def _vae(arguments: argparse.Namespace) -> None:
-    import torch  # here, so that rendering does not wait for it
+    from .stages import run_vae
 
-    from .dataset import list_scene_data_set
-    from .loop import LoopSettings
-    from .vae import train_vae
+    _use_threads(arguments.threads)
+    run_vae(arguments.data, arguments.run, arguments.steps, _losses())
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    settings = LoopSettings(steps=arguments.steps, learning_rate=1.5e-3, ema=0.998, precision="bf16")
-    train_vae(list_scene_data_set(arguments.data), settings, arguments.folder, _losses())
+
+def _encode(arguments: argparse.Namespace) -> None:
+    from .stages import run_encode
+
+    _use_threads(arguments.threads)
+    views = run_encode(arguments.data, arguments.run, arguments.variants, _progress("views"))
+    print(f"{views} views in {arguments.run / 'latents'}")
+
+
+def _unet(arguments: argparse.Namespace) -> None:
+    from .diffusion import DiffusionSettings
+    from .stages import run_unet
+
+    _use_threads(arguments.threads)
+    diffusion = DiffusionSettings(arguments.noise_strength, arguments.multi_share, arguments.terminal_share)
+    run_unet(arguments.run, arguments.steps, arguments.batch, _losses(), diffusion, arguments.name)
+
+
+def _pack(arguments: argparse.Namespace) -> None:
+    from .stages import run_pack
+
+    run_pack(arguments.run, arguments.name, arguments.folder)
+
+
+def _use_threads(count: int) -> None:
+    import torch
+
+    if count:
+        torch.set_num_threads(count)
 
 
 def _losses() -> Callable[[int, int, float], None]:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`marigold evaluate`: how well a model predicts the depth of a data set, beside two baselines on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..estimation.estimator import Estimator
+from ..settings import EstimateSettings
+from .dataset import SampleFile
+from .metrics import constant_baseline, depth_metrics, ramp_baseline
+
+FAR_ENOUGH = 0.9  # sky should come out at least this far
+
+
+def evaluate_model(
+    samples: Sequence[SampleFile],
+    model: Path,
+    settings: EstimateSettings,
+    report: Callable[[int, int], None],
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Mean metrics over a data set.
+
+    Args:
+        samples: pictures with truth; the seed of picture i is `settings.seed + i`.
+        settings: steps and ensemble 0 mean the model's own steps, and a single prediction.
+
+    Returns:
+        Mean metrics by name, `images`, `per_image` (rows with `name`), and the same metrics of the baselines under
+        `baselines` (`constant`, `ramp`). `sky_far`: share of pixels without depth that are predicted >= 0.9, over the
+        pictures that have such pixels (None if none has).
+    """
+    estimator = Estimator.load(model, device)
+    settings = replace(settings, ensemble=settings.ensemble or 1, steps=settings.steps or estimator.default_steps)
+    settings = settings.resolved(estimator.default_steps, estimator.default_resolution)
+    rows: list[dict[str, Any]] = []
+    baselines: dict[str, list[dict[str, float]]] = {"constant": [], "ramp": []}
+    for i, sample_file in enumerate(samples):
+        sample = sample_file.read()
+        prediction = estimator.estimate(
+            sample.rgb, replace(settings, seed=settings.seed + i), lambda *_: None, lambda: False
+        ).depth
+        valid = sample.valid
+        row: dict[str, Any] = {"name": sample.name, **depth_metrics(prediction, sample.depth, valid)}
+        sky = np.isposinf(sample.depth)
+        row["sky_far"] = float(np.mean(prediction[sky] >= FAR_ENOUGH)) if sky.mean() > 0.01 else None
+        rows.append(row)
+        baselines["constant"].append(depth_metrics(constant_baseline(sample.depth, valid), sample.depth, valid))
+        baselines["ramp"].append(depth_metrics(ramp_baseline(sample.depth, valid), sample.depth, valid))
+        report(i + 1, len(samples))
+    return {
+        **_means(rows),
+        "images": len(rows),
+        "model": str(model),
+        "revision": estimator.revision,
+        "steps": settings.steps,
+        "ensemble": settings.ensemble,
+        "resolution": settings.resolution,
+        "baselines": {name: _means(each) for name, each in baselines.items()},
+        "per_image": rows,
+    }
+
+
+def _means(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    names = [name for name in rows[0] if name != "name"]
+    values = {name: [row[name] for row in rows if row[name] is not None] for name in names}
+    return {name: float(np.mean(each)) if each else None for name, each in values.items()}

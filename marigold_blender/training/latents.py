@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Encodes training views once and keeps them: the VAE is frozen, and on a processor it costs as much as the U-Net.
+
+`encode_data_set` makes the cache in stages that resume, `CachedLatents` draws batches from it. Training on a large
+checkpoint instead encodes as it goes: see `recipe.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch.nn import functional
+
+from ..errors import MarigoldError
+from .dataset import SampleFile
+from .depth_range import Sky
+from .loop import Turn
+from .scene_files import write_whole
+from .views import TrainingView, training_view
+
+
+@dataclass(frozen=True)
+class LatentBatch:
+    """Views as the U-Net sees them: image and depth [B, 4, h, w] times the scaling factor; valid [B, 1, h, w]."""
+
+    image: torch.Tensor
+    depth: torch.Tensor
+    valid: torch.Tensor
+
+
+def encode_views(vae: AutoencoderKL, views: Sequence[TrainingView]) -> LatentBatch:
+    """Encode views of one size. A latent is valid if every pixel under it is (the official code's max-pooling)."""
+    device = next(vae.parameters()).device
+    rgb = torch.from_numpy(np.stack([view.rgb for view in views])).permute(0, 3, 1, 2).to(device)
+    depth = torch.from_numpy(np.stack([view.depth for view in views]))[:, None].to(device)  # [B, 1, H, W]
+    valid = torch.from_numpy(np.stack([view.valid for view in views]))[:, None].to(device)
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    with torch.no_grad():
+        both = vae.encode(torch.cat([rgb, depth.repeat(1, 3, 1, 1)])).latent_dist.mean * vae.config.scaling_factor
+    image, target = both.float().chunk(2)
+    return LatentBatch(image, target, functional.max_pool2d((~valid).float(), factor, factor) == 0)
+
+
+def encode_data_set(
+    samples: Sequence[SampleFile],
+    vae: AutoencoderKL,
+    folder: Path,
+    report: Callable[[int, int], None],
+    variants: Sequence[int] = (0, 1),
+    long_side: int = 256,
+    sky: Sky = "far",
+    seed: int = 1,
+) -> int:
+    """Encode what is missing: of each sample the variants named. Even variants are full views, odd ones crops.
+
+    Returns:
+        The number of views in `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    vae.eval()
+    done = 0
+    for variant in variants:
+        for sample_file in samples:
+            done += 1
+            path = folder / f"{sample_file.name}.{variant}.npz"
+            if path.exists():
+                continue
+            rng = np.random.default_rng([seed, zlib.crc32(sample_file.name.encode()), variant])
+            view = training_view(sample_file.read(), rng, long_side, sky, whole=variant % 2 == 0)
+            batch = encode_views(vae, [view])
+            buffer = io.BytesIO()
+            np.savez(
+                buffer,
+                image=batch.image[0].half().cpu().numpy(),
+                depth=batch.depth[0].half().cpu().numpy(),
+                valid=batch.valid[0].cpu().numpy(),
+            )
+            write_whole(path, buffer.getvalue())
+            report(done, len(samples) * len(variants))
+    return sum(1 for _ in folder.glob("*.npz"))
+
+
+class CachedLatents:
+    """All views of a cache in memory, grouped by size; `__call__` draws a batch of one size."""
+
+    def __init__(self, folder: Path, batch: int, skip: Callable[[str], bool] = lambda name: False) -> None:
+        self.batch = batch
+        groups: dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
+        for path in sorted(folder.glob("*.npz")):
+            if not skip(path.name):
+                with np.load(path) as view:
+                    groups.setdefault(view["image"].shape, []).append((view["image"], view["depth"], view["valid"]))
+        self.groups = list(groups.values())
+        if not self.groups:
+            raise MarigoldError("bad_input", f"{folder} holds no encoded views; run the encode stage first.")
+        sizes = np.array([len(group) for group in self.groups], float)
+        self.shares = sizes / sizes.sum()
+
+    def __call__(self, turn: Turn) -> LatentBatch:
+        rng = turn.rng()
+        group = self.groups[rng.choice(len(self.groups), p=self.shares)]
+        chosen = [group[i] for i in rng.integers(0, len(group), self.batch)]
+        image, depth, valid = (
+            torch.from_numpy(np.stack([view[part] for view in chosen])).to(turn.device) for part in range(3)
+        )
+        return LatentBatch(image.float(), depth.float(), valid)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Marigold's recipe: trains a U-Net to denoise depth latents beside image latents, on a frozen VAE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+
+from .dataset import SampleFile
+from .depth_range import Sky
+from .diffusion import DiffusionSettings, diffusion_loss, new_scheduler
+from .latents import LatentBatch, encode_views
+from .loop import LoopSettings, Turn, train
+from .previews import draw_predictions
+from .views import ASPECTS, training_view
+
+NextBatch = Callable[[Turn], LatentBatch]
+
+
+def train_unet(
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKL,
+    prompt: torch.Tensor,
+    next_batch: NextBatch,
+    settings: LoopSettings,
+    diffusion: DiffusionSettings,
+    folder: Path,
+    report: Callable[[int, int, float], None],
+    shown: LatentBatch | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> UNet2DConditionModel:
+    """Train `unet` with the diffusion objective; goes on from `folder` if a checkpoint is there.
+
+    Args:
+        prompt: [1, tokens, width], the empty prompt's embedding.
+        next_batch: draws what a turn trains on: from a cache (`CachedLatents`), or encoded as it goes
+            (`encode_as_it_goes`).
+        shown: views whose predictions are drawn into `folder/samples` now and then.
+
+    Returns:
+        The U-Net with averaged weights.
+    """
+    scheduler = new_scheduler()
+    vae.requires_grad_(False)
+
+    def loss(network: torch.nn.Module, turn: Turn) -> torch.Tensor:
+        return diffusion_loss(network, next_batch(turn), prompt, scheduler, diffusion, turn)
+
+    def draw(network: torch.nn.Module, path: Path) -> None:
+        if shown is not None:
+            draw_predictions(path, shown, predict(network, shown, prompt, scheduler, steps=4), vae)
+
+    trained = train(unet, loss, settings, folder, report, draw, stop)
+    assert isinstance(trained, UNet2DConditionModel)
+    return trained
+
+
+def encode_as_it_goes(
+    samples: Sequence[SampleFile], vae: AutoencoderKL, batch: int, long_side: int, sky: Sky
+) -> NextBatch:
+    """Draws random views of random samples and encodes them: what fine-tuning on a graphics card uses."""
+
+    def next_batch(turn: Turn) -> LatentBatch:
+        rng = turn.rng()
+        vae.to(turn.device)
+        chosen = [samples[i].read() for i in rng.integers(0, len(samples), batch)]
+        aspect = ASPECTS[rng.integers(len(ASPECTS))]
+        views = [training_view(sample, rng, long_side, sky, whole=False, aspect=aspect) for sample in chosen]
+        return encode_views(vae, views)
+
+    return next_batch
+
+
+@torch.no_grad()
+def predict(
+    unet: torch.nn.Module, batch: LatentBatch, prompt: torch.Tensor, scheduler: DDIMScheduler, steps: int
+) -> torch.Tensor:
+    """Denoise depth latents from noise of a fixed seed: [B, 4, h, w]."""
+    device = next(unet.parameters()).device
+    image = batch.image.to(device)
+    latent = torch.randn(image.shape, generator=torch.Generator("cpu").manual_seed(0)).to(device)
+    scheduler.set_timesteps(steps)
+    prompts = prompt.to(device).expand(len(image), -1, -1)
+    for t in scheduler.timesteps:
+        velocity = unet(torch.cat([image, latent], 1), t, encoder_hidden_states=prompts).sample
+        latent = scheduler.step(velocity, t, latent).prev_sample
+    return latent
+
+
+def empty_prompt(width: int) -> torch.Tensor:
+    """The demo's prompt embedding: zeros for the two marks around an empty prompt."""
+    return torch.from_numpy(np.zeros((1, 2, width), np.float32))

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo checkpoint's stages after the data: VAE, encoding, U-Net, packing. Called by `command.py`; each resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from ..errors import MarigoldError
+from .dataset import list_scene_data_set
+from .diffusion import DiffusionSettings
+from .latents import CachedLatents, LatentBatch, encode_data_set
+from .loop import LoopSettings, Turn
+from .model_folder import write_demo_folder
+from .recipe import empty_prompt, train_unet
+from .unet import PROMPT_WIDTH, new_unet
+from .vae import train_vae
+
+RESOLUTION = 256
+STEPS = 4
+Losses = Callable[[int, int, float], None]
+
+
+def run_vae(data: Path, run: Path, steps: int, report: Losses) -> None:
+    """Train the VAE on a data set; the result is `run/vae/vae`."""
+    settings = LoopSettings(steps=steps, learning_rate=1.5e-3, ema=0.998, precision="bf16")
+    train_vae(list_scene_data_set(data), settings, run / "vae", report)
+
+
+def run_encode(data: Path, run: Path, variants: int, report: Callable[[int, int], None]) -> int:
+    """Encode the first `variants` views of each sample into `run/latents`; returns the number of views there."""
+    return encode_data_set(
+        list_scene_data_set(data), load_vae(run), run / "latents", report, range(variants), RESOLUTION
+    )
+
+
+def run_unet(
+    run: Path, steps: int, batch: int, report: Losses, diffusion: DiffusionSettings, name: str = "unet"
+) -> None:
+    """Train the U-Net on the cached latents, then pack the checkpoint into `run/NAME/checkpoint`."""
+    torch.manual_seed(2024)
+    latents = CachedLatents(run / "latents", batch)
+    first = latents(Turn(0, 0, 0, 0, torch.device("cpu")))
+    shown = LatentBatch(first.image[:6], first.depth[:6], first.valid[:6])
+    settings = LoopSettings(steps=steps, learning_rate=6e-4, warmup=200, ema=0.9985, precision="bf16")
+    vae = load_vae(run)
+    prompt = empty_prompt(PROMPT_WIDTH)
+    trained = train_unet(new_unet(), vae, prompt, latents, settings, diffusion, run / name, report, shown)
+    write_demo_folder(trained, vae, run / name / "checkpoint", STEPS, RESOLUTION)
+
+
+def run_pack(run: Path, name: str, folder: Path) -> None:
+    """Pack the averaged weights of a run that may still be training into a checkpoint folder."""
+    path = run / name / "state.pt"
+    if not path.exists():
+        raise MarigoldError("bad_input", f"There is no training checkpoint at {path} yet.")
+    unet = new_unet()
+    unet.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    write_demo_folder(unet, load_vae(run), folder, STEPS, RESOLUTION)
+
+
+def load_vae(run: Path) -> AutoencoderKL:
+    folder = run / "vae/vae"
+    if not (folder / "config.json").exists():
+        raise MarigoldError("bad_input", f"{folder} holds no VAE yet; run the vae stage first.")
+    return AutoencoderKL.from_pretrained(folder).eval()

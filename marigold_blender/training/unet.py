@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The U-Net to train: the demo's small one from nothing, or Stable Diffusion 2's with its first layer widened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from ..errors import MarigoldError
+
+PROMPT_WIDTH = 32  # of the demo's text embedding, which is all zeros
+
+
+def new_unet(channels: tuple[int, ...] = (32, 80, 144, 192)) -> UNet2DConditionModel:
+    """The demo's U-Net: thin at full latent size, attention on the two lowest levels."""
+    return UNet2DConditionModel(
+        sample_size=64,
+        in_channels=8,
+        out_channels=4,
+        block_out_channels=channels,
+        down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=PROMPT_WIDTH,
+        attention_head_dim=8,
+        norm_num_groups=8,  # wide groups: two channels a group would erase constants
+    )
+
+
+def load_unet(folder: Path) -> UNet2DConditionModel:
+    """The U-Net of a Stable Diffusion 2 folder, widened to 8 input channels, or of a Marigold folder as it is.
+
+    Raises:
+        MarigoldError: there is no U-Net, or its input has neither 4 nor 8 channels.
+    """
+    try:
+        unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise MarigoldError("no_model", f"{folder} holds no U-Net in diffusers format.", details=str(error)) from error
+    if unet.config.in_channels == 4:
+        widen_input(unet)
+    if unet.config.in_channels != 8:
+        raise MarigoldError("no_model", f"The U-Net in {folder} takes {unet.config.in_channels} channels, not 4 or 8.")
+    return unet
+
+
+def widen_input(unet: UNet2DConditionModel) -> None:
+    """Turn 4 input channels into 8: the first layer's weights twice, halved, so that its output keeps its size."""
+    old = unet.conv_in
+    wide = torch.nn.Conv2d(8, old.out_channels, old.kernel_size, old.stride, old.padding)
+    with torch.no_grad():
+        wide.weight.copy_(old.weight.repeat(1, 2, 1, 1) / 2)
+        if wide.bias is not None and old.bias is not None:
+            wide.bias.copy_(old.bias)
+    unet.conv_in = wide
+    unet.register_to_config(in_channels=8)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training views of a sample: crops from the full view to an eighth of it, aspects, flips, photographic changes."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+
+from .dataset import Sample
+from .depth_range import Sky, normalise_depth
+
+ASPECTS = ((4, 3), (3, 4), (1, 1), (16, 10))
+SMALLEST_CROP = 1 / 8
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """What the VAE encodes: rgb and depth [H, W, 3] and [H, W] float32 in -1..1, valid [H, W] bool."""
+
+    rgb: np.ndarray
+    depth: np.ndarray
+    valid: np.ndarray
+
+
+def training_view(
+    sample: Sample,
+    rng: np.random.Generator,
+    long_side: int,
+    sky: Sky,
+    *,
+    whole: bool,
+    aspect: tuple[int, int] | None = None,
+) -> TrainingView:
+    """One augmented view of a sample.
+
+    Args:
+        long_side: longer edge of the result in pixels; the area stays about the same for every aspect.
+        whole: the full view in its own aspect; otherwise a crop of random size and place.
+        aspect: of a crop; None: any of ASPECTS.
+    """
+    height, width = sample.depth.shape
+    if whole:
+        size = view_size(width / height, long_side)
+        region = (0, 0, width, height)
+    else:
+        across, down = aspect or ASPECTS[rng.integers(len(ASPECTS))]
+        size = view_size(across / down, long_side)
+        region = _random_region(rng, width, height, size[0] / size[1])
+    depth, rgb = sample.depth, Image.fromarray(sample.rgb)
+    left, top, right, bottom = region
+    rows = top + ((np.arange(size[1]) + 0.5) * (bottom - top) / size[1]).astype(int)  # nearest: depth is never blended
+    columns = left + ((np.arange(size[0]) + 0.5) * (right - left) / size[0]).astype(int)
+    code, valid = normalise_depth(depth[rows[:, None], columns], sky)
+    picture = rgb.resize(size, Image.Resampling.BILINEAR, box=region)
+    pixels = np.asarray(_photographed(picture, rng), np.float32) / 127.5 - 1
+    if rng.random() < 0.5:
+        pixels, code, valid = pixels[:, ::-1], code[:, ::-1], valid[:, ::-1]
+    return TrainingView(np.ascontiguousarray(pixels), np.ascontiguousarray(code), np.ascontiguousarray(valid))
+
+
+def view_size(aspect: float, long_side: int) -> tuple[int, int]:
+    """Width and height, multiples of 32, for an aspect: 256x192, 192x256, 224x224, 256x160 for 256."""
+    if 0.85 < aspect < 1.18:
+        side = round(long_side * 0.875 / 32) * 32
+        return side, side
+    short = max(32, round(long_side * min(aspect, 1 / aspect) / 32) * 32)
+    return (long_side, short) if aspect > 1 else (short, long_side)
+
+
+def _random_region(rng: np.random.Generator, width: int, height: int, aspect: float) -> tuple[int, int, int, int]:
+    """A region of the given aspect: most cover 40 to 100 % of the largest possible, some as little as an eighth."""
+    low, high = (0.4, 1.0) if rng.random() < 0.7 else (SMALLEST_CROP, 0.4)
+    share = math.exp(rng.uniform(math.log(low), math.log(high)))
+    w = max(8, round(min(width, height * aspect) * share))
+    h = max(8, round(min(height, width / aspect) * share))
+    left, top = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
+    return left, top, left + w, top + h
+
+
+def _photographed(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Changes that cameras and files make: exposure, contrast, saturation, white balance, blur, grain, JPEG."""
+    if rng.random() < 0.7:
+        picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.6, 1.4))
+        picture = ImageEnhance.Contrast(picture).enhance(rng.uniform(0.7, 1.3))
+        picture = ImageEnhance.Color(picture).enhance(rng.uniform(0.3, 1.4) if rng.random() < 0.9 else 0.0)
+    if rng.random() < 0.2:
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+    pixels = np.asarray(picture, np.float32)
+    if rng.random() < 0.4:
+        pixels = pixels * rng.uniform(0.85, 1.15, 3)
+    if rng.random() < 0.3:
+        pixels = pixels + rng.normal(0, rng.uniform(1, 8), pixels.shape)
+    picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    if rng.random() < 0.3:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=int(rng.integers(35, 95)))
+        picture = Image.open(buffer)
+    return picture
