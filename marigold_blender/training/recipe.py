@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from .dataset import SampleFile
 from .depth_range import Sky
 from .diffusion import DiffusionSettings, diffusion_loss, new_scheduler
+from .end_to_end import end_to_end_loss
 from .latents import LatentBatch, encode_views
 from .loop import LoopSettings, Turn, train
 from .previews import draw_predictions
@@ -27,16 +29,17 @@ def train_unet(
     prompt: torch.Tensor,
     next_batch: NextBatch,
     settings: LoopSettings,
-    diffusion: DiffusionSettings,
+    objective: DiffusionSettings | Literal["end-to-end"],
     folder: Path,
     report: Callable[[int, int, float], None],
     shown: LatentBatch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> UNet2DConditionModel:
-    """Train `unet` with the diffusion objective; goes on from `folder` if a checkpoint is there.
+    """Train `unet` with the objective chosen; goes on from `folder` if a checkpoint is there.
 
     Args:
         prompt: [1, tokens, width], the empty prompt's embedding.
+        objective: of the paper, or of single-step fine-tuning.
         next_batch: draws what a turn trains on: from a cache (`CachedLatents`), or encoded as it goes
             (`encode_as_it_goes`).
         shown: views whose predictions are drawn into `folder/samples` now and then.
@@ -48,11 +51,14 @@ def train_unet(
     vae.requires_grad_(False)
 
     def loss(network: torch.nn.Module, turn: Turn) -> torch.Tensor:
-        return diffusion_loss(network, next_batch(turn), prompt, scheduler, diffusion, turn)
+        if objective == "end-to-end":
+            return end_to_end_loss(network, vae, next_batch(turn), prompt, scheduler, turn)
+        return diffusion_loss(network, next_batch(turn), prompt, scheduler, objective, turn)
 
     def draw(network: torch.nn.Module, path: Path) -> None:
         if shown is not None:
-            draw_predictions(path, shown, predict(network, shown, prompt, scheduler, steps=4), vae)
+            steps = 1 if objective == "end-to-end" else 4
+            draw_predictions(path, shown, predict(network, shown, prompt, scheduler, steps), vae)
 
     trained = train(unet, loss, settings, folder, report, draw, stop)
     assert isinstance(trained, UNet2DConditionModel)

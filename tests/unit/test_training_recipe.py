@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Marigold's recipe: widened input, noise, masking, the loop that resumes to the same weights, two processes."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from marigold_blender.errors import MarigoldError
+from marigold_blender.training.diffusion import DiffusionSettings, diffusion_loss, new_scheduler
+from marigold_blender.training.end_to_end import affine_invariant_error
+from marigold_blender.training.latents import LatentBatch
+from marigold_blender.training.loop import LoopSettings, Turn, learning_rate, train
+from marigold_blender.training.noise import multi_resolution_noise
+from marigold_blender.training.unet import load_unet, widen_input
+
+CPU = torch.device("cpu")
+
+
+def tiny_unet(in_channels: int) -> UNet2DConditionModel:
+    torch.manual_seed(0)
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=in_channels,
+        out_channels=4,
+        block_out_channels=(8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=8,
+        attention_head_dim=2,
+        norm_num_groups=4,
+    )
+
+
+def a_batch(turn: Turn) -> LatentBatch:
+    generator = torch.Generator().manual_seed(int(turn.rng().integers(2**62)))
+    image = torch.randn((2, 4, 8, 8), generator=generator)
+    return LatentBatch(image, image.flip(1), torch.ones((2, 1, 8, 8), dtype=torch.bool))
+
+
+def a_loss(network: torch.nn.Module, turn: Turn) -> torch.Tensor:
+    return diffusion_loss(network, a_batch(turn), torch.zeros(1, 2, 8), new_scheduler(), DiffusionSettings(), turn)
+
+
+def test_a_stable_diffusion_unet_gives_the_same_output_once_its_input_is_doubled(tmp_path):
+    plain = tiny_unet(4)
+    plain.save_pretrained(tmp_path / "unet")
+    wide = load_unet(tmp_path)
+    latent, prompt = torch.randn(1, 4, 8, 8), torch.zeros(1, 2, 8)
+    before = plain(latent, 500, encoder_hidden_states=prompt).sample
+    after = wide(torch.cat([latent, latent], 1), 500, encoder_hidden_states=prompt).sample
+    assert wide.config.in_channels == 8
+    torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-4)
+
+
+def test_a_unet_of_other_channels_is_refused(tmp_path):
+    tiny_unet(9).save_pretrained(tmp_path / "unet")
+    with pytest.raises(MarigoldError, match="9 channels"):
+        load_unet(tmp_path)
+
+
+def test_a_marigold_unet_is_not_widened_again():
+    unet = tiny_unet(4)
+    widen_input(unet)
+    assert unet.conv_in.weight.shape[1] == 8
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.9])
+def test_noise_has_unit_variance_and_strength_moves_it_to_low_resolutions(strength):
+    generator = torch.Generator().manual_seed(3)
+    noise = multi_resolution_noise(torch.Size((64, 4, 32, 32)), torch.full((64,), strength), generator)
+    coarse = torch.nn.functional.avg_pool2d(noise, 8).var()
+    assert noise.var() == pytest.approx(1, abs=0.02)
+    assert (coarse > 0.15) == (strength > 0)  # white noise: 1/64, plus the first level's doubling
+
+
+def test_annealed_strength_is_per_picture():
+    generator = torch.Generator().manual_seed(3)
+    noise = multi_resolution_noise(torch.Size((2, 64, 32, 32)), torch.tensor([0.0, 0.9]), generator)
+    first, second = torch.nn.functional.avg_pool2d(noise, 8).flatten(1).var(1)
+    assert second > 5 * first
+
+
+def test_invalid_latents_have_no_say():
+    turn = Turn(1, 0, 0, 0, CPU)
+    batch = a_batch(turn)
+    valid = batch.valid.clone()
+    valid[:, :, :, 4:] = False
+    spoiled = batch.depth.clone()
+    spoiled[:, :, :, 4:] = 50.0
+    settings, prompt = DiffusionSettings(noise_strength=0), torch.zeros(1, 2, 8)
+    clean, dirty = (
+        diffusion_loss(PredictsZero(), LatentBatch(batch.image, depth, valid), prompt, new_scheduler(), settings, turn)
+        for depth in (batch.depth, spoiled)
+    )
+    assert clean == dirty
+
+
+class PredictsZero(torch.nn.Module):
+    def forward(self, latents, timesteps, encoder_hidden_states):
+        class Output:
+            sample = torch.zeros_like(latents[:, :4])
+
+        return Output
+
+
+def test_the_affine_invariant_error_ignores_scale_and_shift_only():
+    truth = torch.rand(2, 16, 16)
+    valid = torch.ones(2, 16, 16, dtype=torch.bool)
+    assert affine_invariant_error(truth * 0.3 - 2, truth, valid) < 1e-5
+    assert affine_invariant_error(truth.flip(2), truth, valid) > 0.1
+
+
+def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
+    settings = LoopSettings(steps=6, learning_rate=1e-3, warmup=2, accumulate=2, save_every_s=0)
+    unbroken = train(tiny_unet(8), a_loss, settings, tmp_path / "unbroken", lambda *_: None)
+    steps = iter(range(100))
+    train(tiny_unet(8), a_loss, settings, tmp_path / "broken", lambda *_: None, stop=lambda: next(steps) == 2)
+    assert torch.load(tmp_path / "broken/state.pt")["step"] == 3
+    resumed = train(tiny_unet(8), a_loss, settings, tmp_path / "broken", lambda *_: None)
+    for (name, one), (_, other) in zip(unbroken.named_parameters(), resumed.named_parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_a_checkpoint_cut_short_by_a_kill_is_passed_over_for_the_one_before(tmp_path):
+    settings = LoopSettings(steps=3, learning_rate=1e-3, save_every_s=0)
+    train(tiny_unet(8), a_loss, settings, tmp_path, lambda *_: None)
+    whole = (tmp_path / "state.pt").read_bytes()
+    (tmp_path / "state.pt").write_bytes(whole[: len(whole) // 2])
+    steps = []
+    longer = LoopSettings(steps=4, learning_rate=1e-3, log_every=1)
+    train(tiny_unet(8), a_loss, longer, tmp_path, lambda step, *_: steps.append(step))
+    assert steps == [3, 4]  # state_before.pt is of step 2
+
+
+def test_another_networks_checkpoint_is_refused(tmp_path):
+    settings = LoopSettings(steps=1, learning_rate=1e-3)
+    train(tiny_unet(8), a_loss, settings, tmp_path, lambda *_: None)
+    with pytest.raises(MarigoldError, match="another network"):
+        train(torch.nn.Linear(3, 3), a_loss, settings, tmp_path, lambda *_: None)
+
+
+def test_the_exponential_schedule_falls_to_a_hundredth():
+    settings = LoopSettings(steps=30_000, learning_rate=3e-5, warmup=100, schedule="exponential", decay_steps=25_000)
+    assert learning_rate(settings, 0) == pytest.approx(3e-7)
+    assert learning_rate(settings, 25_000) == pytest.approx(3e-7)
+    assert learning_rate(settings, 12_500) == pytest.approx(3e-6)
+
+
+def test_two_processes_train_together(tmp_path):
+    script = tmp_path / "two.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from pathlib import Path
+        from test_training_recipe import a_loss, tiny_unet
+        from marigold_blender.training.loop import LoopSettings, train
+        settings = LoopSettings(steps=3, learning_rate=1e-3, log_every=1)
+        train(tiny_unet(8), a_loss, settings, Path({str(tmp_path / "run")!r}), lambda *_: None)
+        """)
+    )
+    launch = (
+        "accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    )
+    command = [sys.executable, "-m", *launch.split(), str(script)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": "29547"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    together = torch.load(tmp_path / "run/state.pt")["network"]
+    alone = train(tiny_unet(8), a_loss, LoopSettings(steps=3, learning_rate=1e-3), tmp_path / "alone", lambda *_: None)
+    apart = [not torch.equal(together[name], value) for name, value in alone.state_dict().items()]
+    assert any(apart)  # the second process's batches had a say
+    rows = (tmp_path / "run/log.csv").read_text().splitlines()
+    assert len(rows) == 4, json.dumps(rows)  # one header, one row a step: only the first process writes
+    assert np.isfinite(float(rows[-1].split(",")[1]))
