@@ -69,7 +69,8 @@ def estimate(options: argparse.Namespace) -> int:
         results.append(result.to_json())
         if not options.json:
             for path in result.files.values():
-                print(path)
+                if path != photo:  # shown by Blender as it is: nothing was written
+                    print(path)
     if options.json:
         print(json.dumps({"ok": not failures, "results": results, "failures": failures}, ensure_ascii=False))
     return 1 if failures else 0

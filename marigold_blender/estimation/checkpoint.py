@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,10 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, LCMScheduler, UNet2DConditionModel
 
 from ..errors import MarigoldError
-from .weight_files import checkpoint_revision, find_weights
+from .checkpoint_files import damaged, missing, read_defaults, read_json
+from .weight_files import find_weights
 
 SCHEDULERS = {"DDIMScheduler": DDIMScheduler, "LCMScheduler": LCMScheduler}
-PIPELINES = ("MarigoldDepthPipeline", "MarigoldPipeline")  # the second is what the first revisions were called
-DEFAULT_RESOLUTION = 768  # of every checkpoint whose index does not say, as in Ke et al.
 
 # What the loaders of diffusers, transformers and safetensors raise on files that are cut short, of another shape or not
 # what their name says.
@@ -86,69 +84,9 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype, *, z
     )
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """What a checkpoint's files say without loading its weights: denoising steps, processing resolution, revision."""
-
-    steps: int
-    resolution: int
-    revision: str
-
-
-def read_defaults(folder: Path) -> Defaults:
-    """The defaults of the checkpoint in `folder`.
-
-    Raises:
-        MarigoldError: a file is missing or cut short, or the model is for another task (`no_model`).
-    """
-    index = _read_index(folder)
-    config = _read_json(folder / "scheduler" / "scheduler_config.json")
-    return Defaults(
-        index.get("default_denoising_steps") or _usual_steps(config),
-        index.get("default_processing_resolution") or DEFAULT_RESOLUTION,
-        checkpoint_revision(folder),
-    )
-
-
-def _usual_steps(config: dict[str, Any]) -> int:
-    """What the published checkpoints do where an index says nothing."""
-    if config.get("_class_name") == "LCMScheduler":
-        return 1
-    return 4 if config.get("timestep_spacing") == "trailing" else 10
-
-
-def _read_index(folder: Path) -> dict[str, Any]:
-    """`model_index.json`, once it is certain that this is a model for depth."""
-    if not folder.is_dir():
-        raise MarigoldError("no_model", f"There is no model folder {folder}.")
-    index = _read_json(folder / "model_index.json")
-    pipeline = index.get("_class_name")
-    if pipeline not in PIPELINES:
-        raise MarigoldError(
-            "no_model",
-            f"The model in {folder} is a {pipeline}: choose a Marigold model for depth (MarigoldDepthPipeline).",
-        )
-    task = index.get("prediction_type") or "depth"
-    if task != "depth":
-        raise MarigoldError("no_model", f"The model in {folder} predicts {task}: choose a Marigold model for depth.")
-    return index
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise _missing(path) from error
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
-    if not isinstance(content, dict):
-        raise _damaged(path, ValueError("not a JSON object"))
-    return content
-
-
 def _load_scheduler(folder: Path) -> DDIMScheduler | LCMScheduler:
     path = folder / "scheduler" / "scheduler_config.json"
-    config = _read_json(path)
+    config = read_json(path)
     kind = config.get("_class_name")
     if kind not in SCHEDULERS:
         raise MarigoldError(
@@ -160,7 +98,7 @@ def _load_scheduler(folder: Path) -> DDIMScheduler | LCMScheduler:
 
 def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:
     """The U-Net or the VAE, checked to be whole."""
-    _read_json(folder / part / "config.json")
+    read_json(folder / part / "config.json")
     weights, variant = find_weights(folder / part)
     network, report = _loading(
         weights,
@@ -174,7 +112,7 @@ def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtyp
         ),
     )
     if report["missing_keys"] or report["mismatched_keys"]:
-        raise _damaged(weights, ValueError(f"weights do not fit the configuration: {report}"))
+        raise damaged(weights, ValueError(f"weights do not fit the configuration: {report}"))
     return network.requires_grad_(False).eval().to(device)
 
 
@@ -184,11 +122,11 @@ def _empty_text(folder: Path, width: int) -> torch.Tensor:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # it would fill the worker's log; loading is a stage of its own there
-    _read_json(folder / "text_encoder" / "config.json")
+    read_json(folder / "text_encoder" / "config.json")
     weights, variant = find_weights(folder / "text_encoder")
     tokenizer_folder = folder / "tokenizer"
     if not tokenizer_folder.is_dir():
-        raise _missing(tokenizer_folder)
+        raise missing(tokenizer_folder)
     tokenizer = _loading(
         tokenizer_folder, lambda: CLIPTokenizer.from_pretrained(tokenizer_folder, local_files_only=True)
     )
@@ -208,7 +146,7 @@ def _empty_text(folder: Path, width: int) -> torch.Tensor:
     with torch.no_grad():
         embedding = _loading(weights, lambda: encoder(ids)[0])
     if embedding.shape[-1] != width:
-        raise _damaged(weights, ValueError(f"{embedding.shape[-1]} channels where the U-Net takes {width}"))
+        raise damaged(weights, ValueError(f"{embedding.shape[-1]} channels where the U-Net takes {width}"))
     return embedding
 
 
@@ -216,14 +154,4 @@ def _loading(path: Path, load: Callable[[], T]) -> T:
     try:
         return load()
     except LOADING_ERRORS as error:
-        raise _damaged(path, error) from error
-
-
-def _missing(path: Path) -> MarigoldError:
-    return MarigoldError("no_model", f"The model is incomplete, {path} is missing: download it again.")
-
-
-def _damaged(path: Path, error: Exception) -> MarigoldError:
-    return MarigoldError(
-        "no_model", f"The model file {path} is damaged: download it again.", details=f"{type(error).__name__}: {error}"
-    )
+        raise damaged(path, error) from error

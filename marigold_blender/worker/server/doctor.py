@@ -88,7 +88,7 @@ def _device() -> dict[str, Any]:
 
 
 def _model(folder: Any) -> dict[str, Any]:
-    from ...estimation.checkpoint import read_defaults
+    from ...estimation.checkpoint_files import read_defaults
 
     defaults = read_defaults(folder)
     return {

@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main task: a photo's file in, its depth files out. Used by the worker (`tasks`) and by `marigold estimate`."""
+"""The main task: a photo's file in, its depth files out. Used by the worker (`tasks`) and by `marigold estimate`.
+
+torch is imported once the photo, the model and the settings are known to be good, diffusers only if there is something
+to compute: bad input is answered at once.
+"""
 
 from __future__ import annotations
 
-import platform
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import diffusers
-import torch
-
-from ... import __version__
 from ...depth_files.depth_map import DepthMap
 from ...depth_files.read import read_depth
 from ...depth_files.write import write_depth
 from ...errors import MarigoldError
-from ...estimation.checkpoint import Defaults, read_defaults
-from ...estimation.devices import choose_device, choose_dtype
-from ...estimation.estimator import Estimator
+from ...estimation.checkpoint_files import read_defaults
 from ...models.catalogue import find_model
 from ...paths import default_cache
-from ...photos.photo import Photo, pixels_sha256
+from ...photos.photo import pixels_sha256
 from ...photos.pixels import read_pixels
 from ...photos.read import read_photo
 from ...photos.upright_copy import write_upright_copy
@@ -80,9 +78,6 @@ class EstimateResult:
         return asdict(self)
 
 
-_warm: Estimator | None = None  # the weights of the last job stay loaded for the next
-
-
 def run_estimate(
     request: EstimateRequest,
     report: Callable[[str, int, int], None],
@@ -94,6 +89,8 @@ def run_estimate(
         MarigoldError: unusable photo, settings or model, an output that cannot be written, no memory, or cancelled.
     """
     started = time.monotonic()
+    output = Path(request.output)
+    _check_output(output)
     report("reading", 0, 1)
     photo = (
         read_pixels(Path(request.photo), request.metadata) if _is_pixels(request) else read_photo(Path(request.photo))
@@ -104,6 +101,9 @@ def run_estimate(
     folder = find_model(request.settings.model)
     defaults = read_defaults(folder)
     settings = request.settings.resolved(defaults.steps, defaults.resolution)
+    report("importing", 0, 1)
+    from ...estimation.devices import choose_device, choose_dtype
+
     device = choose_device("auto")
     key = result_key(
         source=source_hash,
@@ -116,7 +116,9 @@ def run_estimate(
     cache = ResultCache(default_cache())
     kept = _kept(cache, key)
     if kept is None:
-        depth_map = _compute(photo, source_hash, request.name, folder, defaults, settings, report, cancelled)
+        from .warm_estimator import compute_depth
+
+        depth_map = compute_depth(photo, source_hash, folder, defaults.revision, settings, report, cancelled)
         cache.store(key, lambda beside: write_depth(depth_map, beside, "result"))
     else:
         depth_map = kept
@@ -130,7 +132,6 @@ def run_estimate(
         settings=settings.to_json(),
         model=settings.model,
     )
-    output = Path(request.output)
     files = write_depth(replace(depth_map, record=record), output, request.name)
     files["photo"] = photo.path
     if not photo.shows_as_is:
@@ -144,52 +145,11 @@ def run_estimate(
     )
 
 
-def _compute(
-    photo: Photo,
-    source_hash: str,
-    name: str,
-    folder: Path,
-    defaults: Defaults,
-    settings: EstimateSettings,
-    report: Callable[[str, int, int], None],
-    cancelled: Callable[[], bool],
-) -> DepthMap:
-    started = time.monotonic()
-    report("loading", 0, 1)
-    estimator = _loaded(folder, defaults.revision)
-    report("loading", 1, 1)
-    prediction = estimator.estimate(photo.pixels, settings, report, cancelled)
-    record = DepthRecord(
-        name=name,
-        width=photo.width,
-        height=photo.height,
-        model=settings.model,
-        model_revision=defaults.revision,
-        settings=settings.to_json(),
-        processing_size=prediction.processing_size,
-        source=str(photo.path),
-        source_sha256=source_hash,
-        camera=photo.camera,
-        versions={
-            "marigold_blender": __version__,
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-            "python": platform.python_version(),
-            "device": str(estimator.device),
-            "dtype": str(estimator.dtype).removeprefix("torch."),
-        },
-        invalid_fraction=0.0 if photo.valid is None else float(1.0 - photo.valid.mean()),
-        seconds=round(time.monotonic() - started, 3),
-    )
-    return DepthMap(prediction.depth, photo.valid, prediction.uncertainty, record)
-
-
-def _loaded(folder: Path, revision: str) -> Estimator:
-    global _warm
-    if _warm is None or _warm.revision != revision:
-        _warm = None  # before loading: two models at once may not fit
-        _warm = Estimator.load(folder)
-    return _warm
+def _check_output(output: Path) -> None:
+    """Fail before anything is computed, not after; the folder is made only when there is something to put into it."""
+    existing = next(folder for folder in (output.absolute(), *output.absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise MarigoldError("cannot_write", f"The output folder “{output}” is not writable: choose another.")
 
 
 def _kept(cache: ResultCache, key: str) -> DepthMap | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 # How a job's time is shared out among its stages, roughly: within a stage, progress is counted, not timed.
 STAGE_SHARE = {
-    "importing": 0.10,  # torch and diffusers, by the first job of a worker
     "reading": 0.04,
+    "importing": 0.10,  # torch, by the first job of a worker
     "loading": 0.06,
     "encoding": 0.08,
     "denoising": 0.50,

@@ -16,7 +16,6 @@ Task = Callable[[dict[str, Any], Report, Cancelled], dict[str, Any]]
 
 
 def estimate(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
-    report("importing", 0, 1)
     from .estimate_job import EstimateRequest, run_estimate
 
     return run_estimate(EstimateRequest.from_json(payload), report, cancelled).to_json()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Computes depth with weights that stay loaded from one job to the next. Called by `estimate_job` on a cache miss.
+
+Apart from it, because importing this takes seconds: torch and diffusers.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import diffusers
+import torch
+
+from ... import __version__
+from ...depth_files.depth_map import DepthMap
+from ...estimation.estimator import Estimator
+from ...photos.photo import Photo
+from ...record import DepthRecord
+from ...settings import EstimateSettings
+
+_warm: Estimator | None = None
+
+
+def compute_depth(
+    photo: Photo,
+    source_sha256: str,
+    folder: Path,
+    revision: str,
+    settings: EstimateSettings,
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
+) -> DepthMap:
+    """Depth of a photo, with its record.
+
+    Args:
+        folder, revision: the checkpoint.
+        settings: resolved.
+
+    Raises:
+        MarigoldError: see `Estimator.load` and `Estimator.estimate`.
+    """
+    report("loading", 0, 1)
+    estimator = _loaded(folder, revision)
+    report("loading", 1, 1)
+    started = time.monotonic()
+    prediction = estimator.estimate(photo.pixels, settings, report, cancelled)
+    record = DepthRecord(
+        name=photo.path.stem,
+        width=photo.width,
+        height=photo.height,
+        model=settings.model,
+        model_revision=revision,
+        settings=settings.to_json(),
+        processing_size=prediction.processing_size,
+        source=str(photo.path),
+        source_sha256=source_sha256,
+        camera=photo.camera,
+        versions={
+            "marigold_blender": __version__,
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+            "python": platform.python_version(),
+            "device": str(estimator.device),
+            "dtype": str(estimator.dtype).removeprefix("torch."),
+        },
+        invalid_fraction=0.0 if photo.valid is None else float(1.0 - photo.valid.mean()),
+        seconds=round(time.monotonic() - started, 3),
+    )
+    return DepthMap(prediction.depth, photo.valid, prediction.uncertainty, record)
+
+
+def _loaded(folder: Path, revision: str) -> Estimator:
+    global _warm
+    if _warm is None or _warm.revision != revision:
+        _warm = None  # before loading: two models at once may not fit
+        _warm = Estimator.load(folder)
+    return _warm
