@@ -4,6 +4,7 @@
 import itertools
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -93,7 +94,8 @@ def run_blocking(task: PhotoTask, queue: JobQueue, context: bpy.types.Context) -
     task.queue_job(queue)
     assert task.job is not None
     queue.wait(task.job)
-    for kind, path in task.job.result["files"].items():
-        if task.output:
-            print(f"marigold: {kind}: {path}")
+    if task.output:
+        for kind, path in task.job.result["files"].items():
+            if Path(path).parent == Path(task.output):  # the photo may be the user's own file
+                print(f"marigold: {kind}: {path}")
     return task.apply(context)
