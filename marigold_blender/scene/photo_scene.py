@@ -19,6 +19,7 @@ from .depth_image import read_pixels, record_of
 from .following import aim_camera
 from .material import Shading, photo_material
 from .mesh import Mode, mesh_from_grid
+from .versions import set_pixel_filter
 
 EYE_HEIGHT = 1.6  # of someone who stands on the scene's floor
 UPRIGHT = Matrix.Rotation(math.radians(90), 4, "X")  # from looking down, as new cameras do, to looking along +Y
@@ -33,7 +34,7 @@ class PhotoSceneOptions:
         shading: `EMISSION` shows the photo's own colours, `PRINCIPLED` takes the scene's light.
         vertices: least number of vertices of the whole grid.
         edge_threshold: how far disparity may depart from its continuation before the mesh is cut; 0 cuts nothing.
-        match_render: also make the scene render the photo: active camera, resolution, view transform.
+        match_render: also make the scene render the photo: active camera, resolution, view transform, pixel filter.
     """
 
     mode: Mode = "PERSPECTIVE"
@@ -118,12 +119,13 @@ def _select_only(context: bpy.types.Context, scene: bpy.types.Scene, selected: b
 
 
 def match_render(scene: bpy.types.Scene, camera: bpy.types.Object, photo: bpy.types.Image) -> None:
-    """Makes the scene's render show the photo: size, active camera, and colours as they are."""
+    """Makes the scene's render show the photo: active camera, size, colours as they are, and pixels as sharp."""
     scene.camera = camera
     render = scene.render
     render.resolution_x, render.resolution_y = photo.size
     render.resolution_percentage = 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    set_pixel_filter(scene, 1.0)  # Blender's default, 1.5, blurs over neighbours
     view = scene.view_settings
     view.view_transform, view.look = "Standard", "None"
     view.exposure, view.gamma, view.use_curve_mapping = 0.0, 1.0, False

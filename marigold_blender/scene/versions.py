@@ -14,6 +14,13 @@ def node_tree_of(material: bpy.types.Material) -> bpy.types.NodeTree:
     return material.node_tree
 
 
+def set_pixel_filter(scene: bpy.types.Scene, width_px: float) -> None:
+    """How far around itself a pixel of a render gathers, in every engine."""
+    scene.render.filter_size = width_px  # EEVEE
+    if hasattr(scene, "cycles"):
+        scene.cycles.filter_width = width_px
+
+
 def set_emission_sampling_none(material: bpy.types.Material) -> None:
     """Keeps a million emitting faces from being sampled as a million lamps, which makes Cycles four times slower."""
     if hasattr(material, "cycles"):  # gone where the user has disabled Cycles

@@ -195,6 +195,7 @@ def test_the_scene_changes_only_where_asked(build):
     scene.camera = old_camera
     scene.render.resolution_x, scene.render.resolution_percentage = 1234, 50
     scene.view_settings.view_transform = "Filmic"
+    scene.cycles.filter_width = 2.5
     collections, scenes, worlds = len(bpy.data.collections), len(bpy.data.scenes), len(bpy.data.worlds)
 
     built, _ = build(*garden(80, 60), match_render=False)
@@ -202,6 +203,7 @@ def test_the_scene_changes_only_where_asked(build):
     assert scene.camera == old_camera
     assert (scene.render.resolution_x, scene.render.resolution_percentage) == (1234, 50)
     assert scene.view_settings.view_transform == "Filmic"
+    assert scene.cycles.filter_width == 2.5
     assert len(bpy.data.collections) == collections + 1
     assert (len(bpy.data.scenes), len(bpy.data.worlds)) == (scenes, worlds)
     assert [c.name for c in built.users_collection] == ["garden"]
@@ -219,6 +221,7 @@ def test_match_render_sets_the_whole_render(build):
     assert (render_settings.resolution_x, render_settings.resolution_y) == (80, 60)
     assert (render_settings.resolution_percentage, render_settings.pixel_aspect_x) == (100, 1)
     assert (scene.view_settings.view_transform, scene.view_settings.exposure) == ("Standard", 0)
+    assert scene.cycles.filter_width == 1
 
 
 def test_the_photo_stands_upright_in_the_world(build):

@@ -101,9 +101,9 @@ def test_a_thin_foreground_is_cut_on_both_sides(thickness):
     assert count(jumps) == 2 * HEIGHT
 
 
-@pytest.mark.parametrize("width", [2, 3])
+@pytest.mark.parametrize("width", [2, 3, 5])
 def test_a_smeared_step_is_still_a_jump(width):
-    """The network's decoder gives an edge one or two pixels between its sides."""
+    """The network's decoder gives an edge one to four pixels between its sides."""
     disparity = 1 - 0.5 * np.clip((X - 80) / width, 0, 1)
     assert jumps_of(1 / disparity).across[:, 79:84].any(axis=1).all()
 
@@ -125,7 +125,9 @@ def test_resampling_the_depth_map_changes_little(factor):
     ours = find_discontinuities(MaskedMap(depth, None), (WIDTH, HEIGHT), near, far)
     resampled = find_discontinuities(MaskedMap(large, None), (WIDTH, HEIGHT), near, far)
     assert resampled.across[ours.across].mean() > 0.97
-    assert count(ours) <= count(resampled) < 2.5 * count(ours)  # half a pixel's blur widens an edge to two
+    assert (
+        count(ours) <= count(resampled) < 3 * count(ours)
+    )  # the blur of resampling makes a ramp of up to three pixels
 
 
 def test_threshold_zero_cuts_nothing():
