@@ -164,6 +164,16 @@ def test_a_mesh_that_cannot_follow_is_left_alone(build):
     assert np.array_equal(vertices_of(built.data), kept)
 
 
+def test_in_edit_mode_the_mesh_waits_for_the_next_change(build):
+    built, image = build(*garden(40, 30), vertices=1_000)
+    bpy.ops.object.mode_set(mode="EDIT")
+    image.marigold.far = 40
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert vertices_of(built.data)[:, 2].min() == pytest.approx(-4, rel=1e-3)
+    image.marigold.far = 50
+    assert vertices_of(built.data)[:, 2].min() == pytest.approx(-50, rel=1e-3)
+
+
 def test_masked_pixels_have_no_faces(build, tmp_path):
     photo, depth = garden(160, 120)
     valid = np.ones(depth.shape, bool)
