@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-MAX_ITERATIONS = 200
-TOLERANCE = 1e-6  # relative decrease over three iterations below which the search ends
+MAX_ITERATIONS = 500
+TOLERANCE = 1e-14  # relative decrease over three iterations below which the search ends
 SUFFICIENT = 1e-4  # share of the decrease that the gradient promises (Armijo)
 SHORTEST_STEP = 1e-10
 LONGEST_STEP = 0.5  # of any parameter: a scale may grow by e^0.5, a shift by half of the range
@@ -22,7 +22,7 @@ def minimise(
     """A local minimum by BFGS with backtracking (Nocedal & Wright, algorithm 6.1).
 
     Args:
-        function: gives the value and the gradient at a point; may have kinks.
+        function: gives the value and the gradient at a point.
         start: [P] float64.
         check: called before every iteration; may raise.
     """
@@ -46,7 +46,7 @@ def minimise(
         if reached is None:
             if restarted:
                 return point
-            # A kink has misled the curvature: once more along the plain gradient.
+            # The curvature has misled, or there is nothing left to gain: once more along the plain gradient.
             inverse, restarted = _first_inverse(gradient), True
             continue
         moved, turned = trial - point, reached[1] - gradient
