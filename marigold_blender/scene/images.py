@@ -24,21 +24,6 @@ def array_from_image(image: bpy.types.Image) -> np.ndarray:
     return pixels.reshape(height, width, 4)[::-1]
 
 
-def image_from_array(name: str, pixels: np.ndarray, *, colourspace: str) -> bpy.types.Image:
-    """A new packed float image from [H, W, 3 or 4] or [H, W] float32, rows top to bottom."""
-    height, width = pixels.shape[:2]
-    full = np.ones((height, width, 4), np.float32)
-    if pixels.ndim == 2:
-        full[..., :3] = pixels[::-1, :, None]
-    else:
-        full[..., : pixels.shape[2]] = pixels[::-1]
-    image = bpy.data.images.new(name, width, height, float_buffer=True, is_data=colourspace == "Non-Color")
-    image.colorspace_settings.name = colourspace
-    image.pixels.foreach_set(full.ravel())
-    image.pack()
-    return image
-
-
 def load_image(path: Path | str, name: str, *, colourspace: str) -> bpy.types.Image:
     """A new image data-block of a file, packed with the file's own bytes.
 
