@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -49,17 +50,23 @@ def _container(head: bytes) -> Container:
 
 def _first_bytes(path: Path) -> bytes:
     """The start of the file, once it is certain that there is one to read."""
-    if path.is_dir():
-        raise MarigoldError("bad_input", f"{path} is a folder: choose a photo in it.")
     try:
         with path.open("rb") as file:
             head = file.read(256)
+    except IsADirectoryError as error:
+        raise _folder(path) from error
     except FileNotFoundError as error:
         raise MarigoldError("bad_input", f"There is no file {path}.") from error
     except PermissionError as error:
+        if os.path.isdir(path):  # what Windows says of a folder
+            raise _folder(path) from error
         raise MarigoldError("bad_input", f"{path} may not be read: give yourself the permission.") from error
     except (OSError, ValueError) as error:
         raise MarigoldError("bad_input", f"{path} cannot be read: {error}.") from error
     if not head:
         raise MarigoldError("bad_input", f"{path} is empty: choose another file.")
     return head
+
+
+def _folder(path: Path) -> MarigoldError:
+    return MarigoldError("bad_input", f"{path} is a folder: choose a photo in it.")
