@@ -26,7 +26,9 @@ Losses = Callable[[int, int, float], None]
 
 def run_vae(data: Path, run: Path, steps: int, report: Losses) -> None:
     """Train the VAE on a data set; the result is `run/vae/vae`."""
-    settings = LoopSettings(steps=steps, learning_rate=1.5e-3, ema=0.998, precision="bf16")
+    settings = LoopSettings(
+        steps=steps, learning_rate=5e-4, ema=0.995, cooldown=0.3, precision="bf16", sample_every=200
+    )
     train_vae(list_scene_data_set(data), settings, run / "vae", report)
 
 

@@ -2,9 +2,10 @@
 """Trains the small VAE that the demo checkpoint uses for pictures and depth alike (stock `AutoencoderKL`).
 
 What a prototype taught, and what is done about it: half of the batch is grey depth, so colour would be learnt last:
-picture and depth have a loss each, and colour differences count extra. Sampling a unit-variance posterior drowns the
-signal: the mean is decoded, plus noise of 5 % of its spread (Marigold only ever uses the mean). Norm groups of two
-channels erase constant colour: groups are wide.
+it starts from weights that pool colour (`vae_start.py`), picture and depth have a loss each, and colour differences
+count extra. Sampling a unit-variance posterior drowns the
+signal: the mean is decoded, plus noise of 5 % of its spread (Marigold only ever uses the mean). Norm groups of few
+channels erase constant colour: there is one group.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from .dataset import Sample, SampleFile
 from .depth_range import Sky, normalise_depth
 from .loop import LoopSettings, Turn, train
 from .scene_files import write_whole
+from .vae_start import start_from_pooling
 
 CHANNELS = (24, 48, 96)  # factor 4: the small network keeps edges that factor 8 would smear
-CROP_PX = 64
+CROP_PX = 48
 PICTURES_PER_BATCH = 4
 CROPS_PER_PICTURE = 2
 
@@ -39,7 +41,7 @@ def new_vae(channels: tuple[int, ...] = CHANNELS) -> AutoencoderKL:
         block_out_channels=channels,
         layers_per_block=1,
         latent_channels=4,
-        norm_num_groups=4,
+        norm_num_groups=1,
         mid_block_add_attention=False,
         sample_size=256,
     )
@@ -61,6 +63,7 @@ def train_vae(
     """
     torch.manual_seed(settings.seed)
     vae = new_vae()
+    start_from_pooling(vae)
 
     def loss(network: torch.nn.Module, turn: Turn) -> torch.Tensor:
         rgb, depth = crop_batch(samples, turn.rng(), sky)
@@ -126,7 +129,7 @@ def _colour(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def crop_batch(samples: Sequence[SampleFile], rng: np.random.Generator, sky: Sky) -> tuple[np.ndarray, np.ndarray]:
-    """Crops of pictures and of their depth: two arrays [8, 3, 64, 64] in -1..1."""
+    """Crops of pictures and of their depth: two arrays [8, 3, 48, 48] in -1..1."""
     rgb, depth = [], []
     for index in rng.integers(0, len(samples), PICTURES_PER_BATCH):
         sample = samples[index].read()
