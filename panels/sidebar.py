@@ -58,11 +58,11 @@ class MARIGOLD_PT_image(MainPanel, bpy.types.Panel):
     bl_space_type = "IMAGE_EDITOR"
 
     def source(self, context) -> dict[str, str]:
-        image = context.space_data.image
+        image = shown_photo(context)
         return {"image": image.name} if image else {}
 
     def draw_source(self, context, layout):
-        image = context.space_data.image
+        image = shown_photo(context)
         layout.label(text=image.name if image else "Open an image in this editor", icon="IMAGE_DATA")
 
 
@@ -148,6 +148,12 @@ def shown_depth(context: bpy.types.Context) -> bpy.types.Image | None:
         return image if image and is_depth_image(image) else None
     mesh = context.object.data if context.object and context.object.type == "MESH" else None
     return mesh.marigold.depth if mesh else None
+
+
+def shown_photo(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The image that this Image Editor shows; for a depth image, the photo that it is the depth of."""
+    image = context.space_data.image
+    return image.marigold.photo if image and is_depth_image(image) else image
 
 
 def draw_run(layout: bpy.types.UILayout, source: dict[str, str]) -> None:

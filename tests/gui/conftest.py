@@ -36,7 +36,7 @@ class BlenderWindow:
     def drive(self, script: str, *arguments: object, timeout_s: float = 300) -> dict:
         """Run a script of steps in the window; its report. Screenshots are kept in build/screenshots."""
         program = [os.environ["BLENDER"]] if "BLENDER" in os.environ else [HERE / "blender-window", "run"]
-        out = self.folder / "out"
+        out = self.folder / Path(script).stem
         out.mkdir(exist_ok=True)
         done = self._run(
             [*program, "--python-exit-code", "3", "--python", HERE / script, "--", out, *arguments], timeout_s

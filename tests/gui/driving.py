@@ -106,7 +106,7 @@ def run(script: Callable[[Window], Iterator[float]]) -> None:
         return None
 
     bpy.context.preferences.view.show_splash = False
-    bpy.app.timers.register(step, first_interval=2.0)
+    bpy.app.timers.register(step, first_interval=2.0, persistent=True)  # a script may open another file
 
 
 def _xdotool(*arguments: str) -> str:

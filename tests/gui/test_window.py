@@ -31,6 +31,16 @@ def test_photo_to_scene_by_its_button(blender):
     assert sorted(wall for _, wall in calls)[int(len(calls) * 0.99)] <= HOLD_WALL_P99_S
 
 
+def test_a_job_survives_what_happens_meanwhile(blender):
+    report = blender.drive("job_survives_steps.py", CHINA)
+    assert not report["made_in_edit_mode"]
+    assert report["after_undo_and_redo"] == ["china", "china camera", "china camera.001", "china.001"]
+    assert not report["made_in_other_file"]
+    assert report["tasks_left"] == 0
+    assert report["failure"] == "There is no file /nothing.jpg."
+    assert report["depth_of_image"] == [[640, 427]]
+
+
 def test_the_command_of_the_real_blender(blender, tmp_path):
     output = blender.folder / "scene.blend"
     done = blender.command("marigold", "photo", CHINA, "--output", output, "--preset", "draft")
