@@ -95,6 +95,19 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     for parser in (vae, encode, unet):
         parser.add_argument("--run", type=Path, required=True, help="folder of the run; what is there goes on")
         parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's choice)")
+    tune = stages.add_parser("finetune", help="train a Stable Diffusion 2 or Marigold folder on your data")
+    tune.add_argument("base", type=Path, help="folder in diffusers format")
+    tune.add_argument("data", type=Path, nargs="+", help="scene data sets, Hypersim or Virtual KITTI 2 folders")
+    tune.add_argument("--run", type=Path, required=True, help="folder of the run; the result is its checkpoint/")
+    tune.add_argument("--steps", type=int, default=20_000)
+    tune.add_argument("--batch", type=int, default=2, help="views in a micro-batch (default: %(default)s)")
+    tune.add_argument("--accumulate", type=int, default=16, help="micro-batches a step (default: %(default)s)")
+    tune.add_argument("--learning-rate", type=float, default=3e-5)
+    tune.add_argument("--resolution", type=int, default=0, help="longer edge in pixels (default: the base's own)")
+    tune.add_argument("--objective", choices=("diffusion", "end-to-end"), default="diffusion")
+    tune.add_argument("--sky", choices=("invalid", "far"), default="invalid", help="leave the sky out, or supervise it")
+    tune.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no")
+    tune.set_defaults(run_stage=_finetune)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")
     pack.add_argument("folder", type=Path, help="the checkpoint folder to write")
     pack.add_argument("--run", type=Path, required=True)
@@ -127,6 +140,26 @@ def _unet(arguments: argparse.Namespace) -> None:
     _use_threads(arguments.threads)
     diffusion = DiffusionSettings(arguments.noise_strength, arguments.multi_share, arguments.terminal_share)
     run_unet(arguments.run, arguments.steps, arguments.batch, _losses(), diffusion, arguments.name)
+
+
+def _finetune(arguments: argparse.Namespace) -> None:
+    from .data_sets import open_data_set
+    from .finetune import FineTune, fine_tune
+    from .loop import LoopSettings
+
+    plan = FineTune(
+        arguments.base, arguments.run, arguments.objective, arguments.resolution, arguments.batch, arguments.sky
+    )
+    settings = LoopSettings(
+        steps=arguments.steps,
+        learning_rate=arguments.learning_rate,
+        schedule="exponential",
+        accumulate=arguments.accumulate,
+        precision=arguments.precision,
+        weight_decay=0.0,
+    )
+    samples = [sample for folder in arguments.data for sample in open_data_set(folder)]
+    print(fine_tune(plan, samples, settings, _losses()))
 
 
 def _pack(arguments: argparse.Namespace) -> None:

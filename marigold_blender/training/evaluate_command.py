@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from ..models.catalogue import find_model
-    from .dataset import list_scene_data_set
+    from .data_sets import open_data_set
     from .evaluate import evaluate_model
 
     if arguments.threads:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         resolution=arguments.resolution,
         seed=arguments.seed,
     )
-    samples = list_scene_data_set(arguments.data)
+    samples = open_data_set(arguments.data)
     result = evaluate_model(samples, find_model(arguments.model), settings, _progress, arguments.device)
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0

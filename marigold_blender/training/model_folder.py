@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
+import diffusers
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -36,9 +38,15 @@ def write_demo_folder(
     new_scheduler().save_pretrained(beside / "scheduler")
     silent_text_encoder().half().save_pretrained(beside / "text_encoder", safe_serialization=True)
     empty_tokenizer().save_pretrained(beside / "tokenizer")
-    index = {
+    (beside / "model_index.json").write_text(json.dumps(model_index(steps, resolution), indent=2) + "\n")
+    replace_folder(beside, folder)
+
+
+def model_index(steps: int, resolution: int) -> dict[str, Any]:
+    """What `model_index.json` says: the pipeline's class, its parts and its defaults."""
+    return {
         "_class_name": "MarigoldDepthPipeline",
-        "_diffusers_version": unet.config["_diffusers_version"],
+        "_diffusers_version": diffusers.__version__,
         "default_denoising_steps": steps,
         "default_processing_resolution": resolution,
         "prediction_type": "depth",
@@ -50,8 +58,6 @@ def write_demo_folder(
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }
-    (beside / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
-    replace_folder(beside, folder)
 
 
 def replace_folder(new: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from ..errors import MarigoldError
-from .dataset import list_scene_data_set
+from .data_sets import open_data_set
 from .diffusion import DiffusionSettings
 from .latents import CachedLatents, LatentBatch, encode_data_set
 from .loop import LoopSettings, Turn
@@ -29,14 +29,12 @@ def run_vae(data: Path, run: Path, steps: int, report: Losses) -> None:
     settings = LoopSettings(
         steps=steps, learning_rate=5e-4, ema=0.995, cooldown=0.3, precision="bf16", sample_every=200
     )
-    train_vae(list_scene_data_set(data), settings, run / "vae", report)
+    train_vae(open_data_set(data), settings, run / "vae", report)
 
 
 def run_encode(data: Path, run: Path, variants: int, report: Callable[[int, int], None]) -> int:
     """Encode the first `variants` views of each sample into `run/latents`; returns the number of views there."""
-    return encode_data_set(
-        list_scene_data_set(data), load_vae(run), run / "latents", report, range(variants), RESOLUTION
-    )
+    return encode_data_set(open_data_set(data), load_vae(run), run / "latents", report, range(variants), RESOLUTION)
 
 
 def run_unet(
