@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a data set to a checkpoint that stock diffusers runs: each stage of the demo, and fine-tuning, at toy length."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL, MarigoldDepthPipeline, UNet2DConditionModel
+
+from marigold_blender.models.catalogue import find_model
+from marigold_blender.training.dataset import list_scene_data_set
+from marigold_blender.training.diffusion import DiffusionSettings
+from marigold_blender.training.finetune import FineTune, fine_tune
+from marigold_blender.training.latents import CachedLatents, encode_data_set
+from marigold_blender.training.loop import LoopSettings, Turn
+from marigold_blender.training.scene_files import write_view
+from marigold_blender.training.stages import run_encode, run_pack, run_unet, run_vae
+from marigold_blender.training.vae import new_vae
+from marigold_blender.training.vae_start import start_from_pooling
+
+
+def silent(*_):
+    pass
+
+
+@pytest.fixture
+def data_set(tmp_path):
+    folder = tmp_path / "data"
+    for part in ("rgb", "depth", "normals", "meta"):
+        (folder / part).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        depth = np.repeat(np.linspace(9, 3, 96, dtype=np.float32)[:, None], 128, 1)
+        depth[:10] = np.inf
+        rgb = rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)
+        write_view(folder, f"scene_{i}", rgb, depth, np.zeros((96, 128, 3), np.float32), {})
+    return folder
+
+
+def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set, tmp_path):
+    run = tmp_path / "run"
+    run_vae(data_set, run, 2, silent)
+    assert run_encode(data_set, run, 2, silent) == 6
+    run_unet(run, 2, 2, silent, DiffusionSettings())
+    run_pack(run, "unet", tmp_path / "packed")
+    bytes_ = sum(path.stat().st_size for path in (tmp_path / "packed").rglob("*") if path.is_file())
+    assert bytes_ < 30e6
+    pipe = MarigoldDepthPipeline.from_pretrained(tmp_path / "packed", dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    embedding = pipe.text_encoder(torch.tensor([[0, 1]]))[0]
+    assert (embedding == 0).all()
+    prediction = pipe(np.zeros((48, 64, 3), np.uint8), num_inference_steps=1).prediction
+    assert prediction.shape == (1, 48, 64, 1)
+    assert np.isfinite(prediction).all()
+    for network in ("unet", "vae"):
+        (file,) = (tmp_path / "packed" / network).glob("*.safetensors")
+        assert file.stat().st_size > 1e6
+
+
+def test_what_is_encoded_is_not_encoded_again(data_set, tmp_path):
+    vae = new_vae()
+    start_from_pooling(vae)
+    samples = list_scene_data_set(data_set)
+    encode_data_set(samples, vae, tmp_path / "latents", silent, range(1))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "latents").iterdir()}
+    assert encode_data_set(samples, vae, tmp_path / "latents", silent, range(2)) == 6
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    batch = CachedLatents(tmp_path / "latents", 4)(Turn(0, 0, 0, 0, torch.device("cpu")))
+    assert batch.image.shape[:2] == batch.depth.shape[:2] == (4, 4)
+    assert batch.valid.dtype == torch.bool
+
+
+def test_the_vae_starts_as_a_pooling_of_colour():
+    vae = new_vae()
+    start_from_pooling(vae)
+    colours = torch.tensor([[1.0, -0.5, -0.5], [-0.6, 0.4, 0.9]])[:, :, None, None].expand(-1, -1, 32, 32)
+    with torch.no_grad():
+        decoded = vae.decode(vae.encode(colours).latent_dist.mean).sample
+    middle = decoded[:, :, 8:-8, 8:-8].mean((2, 3))
+    assert torch.corrcoef(torch.stack([middle.flatten(), colours[:, :, 0, 0].flatten()]))[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(("objective", "steps"), [("diffusion", 4), ("end-to-end", 1)])
+def test_fine_tuning_the_demo_writes_a_folder_that_runs(data_set, tmp_path, objective, steps):
+    demo = find_model("demo")
+    plan = FineTune(demo, tmp_path / "run", objective, resolution=64, batch=1, sky="far")
+    folder = fine_tune(plan, list_scene_data_set(data_set), LoopSettings(steps=2, learning_rate=1e-4), silent)
+    pipe = MarigoldDepthPipeline.from_pretrained(folder, dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    assert pipe.default_denoising_steps == steps
+    assert np.isfinite(pipe(np.zeros((48, 64, 3), np.uint8)).prediction).all()
+    before = UNet2DConditionModel.from_pretrained(demo, subfolder="unet", torch_dtype=torch.float32)
+    assert any(not torch.equal(a, b) for a, b in zip(before.parameters(), pipe.unet.parameters(), strict=True))
+    frozen = AutoencoderKL.from_pretrained(demo, subfolder="vae", torch_dtype=torch.float32)
+    assert all(torch.equal(a, b) for a, b in zip(frozen.parameters(), pipe.vae.parameters(), strict=True))
