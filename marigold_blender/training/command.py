@@ -108,6 +108,13 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     tune.add_argument("--sky", choices=("invalid", "far"), default="invalid", help="leave the sky out, or supervise it")
     tune.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no")
     tune.set_defaults(run_stage=_finetune)
+    demo = stages.add_parser("demo", help="remake the demo checkpoint from nothing: every stage, each resumes")
+    demo.add_argument("folder", type=Path, help="for data, runs and the result")
+    demo.add_argument("--scenes", type=int, default=1000, help="training scenes of each family (default: %(default)s)")
+    demo.add_argument("--vae-steps", type=int, default=2000)
+    demo.add_argument("--unet-steps", type=int, default=20_000)
+    demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
+    demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")
     pack.add_argument("folder", type=Path, help="the checkpoint folder to write")
     pack.add_argument("--run", type=Path, required=True)
@@ -160,6 +167,19 @@ def _finetune(arguments: argparse.Namespace) -> None:
     )
     samples = [sample for folder in arguments.data for sample in open_data_set(folder)]
     print(fine_tune(plan, samples, settings, _losses()))
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from .demo_checkpoint import DemoPlan, make_demo_checkpoint
+
+    plan = DemoPlan(
+        arguments.folder,
+        scenes=arguments.scenes,
+        vae_steps=arguments.vae_steps,
+        unet_steps=arguments.unet_steps,
+        workers=arguments.workers,
+    )
+    print(make_demo_checkpoint(plan, lambda line: print(line, flush=True)))
 
 
 def _pack(arguments: argparse.Namespace) -> None:

@@ -52,7 +52,9 @@ def evaluate_model(
         row["sky_far"] = float(np.mean(prediction[sky] >= FAR_ENOUGH)) if sky.mean() > 0.01 else None
         rows.append(row)
         baselines["constant"].append(depth_metrics(constant_baseline(sample.depth, valid), sample.depth, valid))
-        baselines["ramp"].append(depth_metrics(ramp_baseline(sample.depth, valid), sample.depth, valid))
+        ramp = depth_metrics(ramp_baseline(sample.depth, valid), sample.depth, valid)
+        baselines["ramp"].append(ramp)
+        row |= {"ramp_abs_rel": ramp["abs_rel"], "ramp_delta1": ramp["delta1"]}
         report(i + 1, len(samples))
     return {
         **_means(rows),
@@ -68,6 +70,6 @@ def evaluate_model(
 
 
 def _means(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
-    names = [name for name in rows[0] if name != "name"]
+    names = [name for name in rows[0] if name != "name" and not name.startswith("ramp_")]
     values = {name: [row[name] for row in rows if row[name] is not None] for name in names}
     return {name: float(np.mean(each)) if each else None for name, each in values.items()}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`marigold train demo`: remakes the demo checkpoint from nothing, in stages that resume (`make demo-checkpoint`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..settings import EstimateSettings
+from .data_sets import open_data_set
+from .diffusion import DiffusionSettings
+from .evaluate import evaluate_model
+from .model_card import write_model_card
+from .render import HELD_OUT, RenderPlan, render_data_set
+from .scene_files import write_whole
+from .stages import run_encode, run_unet, run_vae
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """How much of everything goes into a demo checkpoint.
+
+    Attributes:
+        folder: data in `data/`, networks in `runs/`; both go on where they were stopped.
+        scenes: training scenes of each family (four pictures each).
+        tests: pictures of each family of the two test sets.
+        variants: encoded views of each picture.
+    """
+
+    folder: Path
+    scenes: int = 1000
+    tests: int = 20
+    held_out_tests: int = 110
+    vae_steps: int = 2000
+    unet_steps: int = 20_000
+    batch: int = 16
+    variants: int = 2
+    workers: int = 2
+
+
+def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
+    """Run every stage that is not done yet.
+
+    Args:
+        say: told what is going on, a line at a time.
+
+    Returns:
+        The checkpoint folder, with its model card and `evaluation.json` beside it.
+    """
+    data, runs = plan.folder / "data", plan.folder / "runs"
+    train = RenderPlan(data / "train", count=plan.scenes, seed=1, workers=plan.workers)
+    seen = replace(train, folder=data / "seen", count=plan.tests, seed=2, views=1)
+    unseen = replace(seen, folder=data / "unseen", families=(HELD_OUT,), count=plan.held_out_tests, seed=3)
+    for part in (seen, unseen, train):
+        say(f"Rendering {part.folder.name}: {part.count} scenes of {', '.join(part.families)}")
+        render_data_set(part, lambda done, total: None)
+
+    def losses(step: int, steps: int, loss: float) -> None:
+        say(f"step {step} of {steps}: loss {loss:.4f}")
+
+    say("Training the VAE")
+    run_vae(train.folder, runs, plan.vae_steps, losses)
+    say("Encoding")
+    views = run_encode(train.folder, runs, plan.variants, lambda done, total: None)
+    say("Training the U-Net")
+    run_unet(runs, plan.unet_steps, plan.batch, losses, DiffusionSettings(multi_share=0.5, terminal_share=0.25))
+    checkpoint = runs / "unet/checkpoint"
+    say("Evaluating")
+    figures = {part.folder.name: _figures(part.folder, checkpoint) for part in (seen, unseen)}
+    write_whole(runs / "unet/evaluation.json", json.dumps(figures, indent=1).encode())
+    pictures = views // plan.variants
+    write_model_card(checkpoint / "README.md", figures, pictures, plan.vae_steps, plan.unet_steps, plan.batch)
+    return checkpoint
+
+
+def _figures(data: Path, checkpoint: Path) -> dict[str, Any]:
+    settings = EstimateSettings(model=str(checkpoint), steps=4, ensemble=1)
+    return evaluate_model(open_data_set(data), checkpoint, settings, lambda done, total: None)
