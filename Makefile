@@ -1,7 +1,8 @@
 # Everything a contributor needs: each target does all of its own set-up on a fresh Linux or macOS machine.
 #   make demo        a real photo becomes a mesh in Blender: build/demo/
 #   make test        every check in short form
-#   make acceptance PART=n   the full form: hours, resumable, writes docs/measured/PART.json
+#   make acceptance PART=n   the full form: hours, resumable, writes docs/measured/part_n.json
+#   make demo-checkpoint     remakes the demo checkpoint from nothing in build/: many hours, resumable
 #   make extension   the zip for Blender, in dist/
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -12,10 +13,13 @@ find_python = $(shell for p in python$(1) python3 $$(ls -d $${PYENV_ROOT:-$$HOME
 PYTHON311 ?= $(call find_python,3.11)
 PYTHON313 ?= $(call find_python,3.13)
 
-.PHONY: demo test lint extension setup setup-test clean
+.PHONY: demo demo-checkpoint test lint acceptance extension setup setup-test clean
 
 demo: .venv/.ready
 	.venv/bin/python tools/demo.py build/demo
+
+demo-checkpoint: .venv/.ready
+	nice .venv/bin/python -m marigold_blender.training demo build/demo-checkpoint
 
 extension: .venv/.ready
 	.venv/bin/python tools/build_extension.py dist
@@ -31,6 +35,9 @@ lint: .venv/.ready
 
 test: setup-test lint
 	tests/run
+
+acceptance: setup-test
+	.venv/bin/python -m tests.acceptance.part_$(PART)
 
 .venv/.ready: requirements/venv.lock pyproject.toml
 	$(if $(PYTHON311),,$(error Python 3.11 is needed: install it, or name one with make PYTHON311=/path/to/python))

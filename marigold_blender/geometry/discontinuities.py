@@ -18,7 +18,7 @@ import numpy as np
 from .sampling import MaskedMap
 
 DEFAULT_THRESHOLD = 0.04  # as the relative edge threshold of MoGe
-REACH = 3  # pixels on each side that are asked for their slope: a network smears a jump over up to five
+REACH = 2  # pixels on each side that are asked for their slope: a network smears a jump over two or three
 
 
 @dataclass(frozen=True)

@@ -101,9 +101,9 @@ def test_a_thin_foreground_is_cut_on_both_sides(thickness):
     assert count(jumps) == 2 * HEIGHT
 
 
-@pytest.mark.parametrize("width", [2, 3, 5])
+@pytest.mark.parametrize("width", [2, 3])
 def test_a_smeared_step_is_still_a_jump(width):
-    """The network's decoder gives an edge one to four pixels between its sides."""
+    """The network's decoder gives an edge one or two pixels between its sides."""
     disparity = 1 - 0.5 * np.clip((X - 80) / width, 0, 1)
     assert jumps_of(1 / disparity).across[:, 79:84].any(axis=1).all()
 
