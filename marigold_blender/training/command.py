@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the stage chosen; returns the exit code. MarigoldError tells what is wrong."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a stopped run ends its Blender processes
     arguments.run_stage(arguments)
     return 0
 
@@ -54,6 +57,12 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=RenderPlan.workers, help="Blender processes (default: %(default)s)"
     )
     parser.add_argument("--first", type=int, default=0, help="number of the first scene (default: 0)")
+    parser.add_argument("--moving", type=int, default=0, metavar="N", help="make each view a clip of N frames")
+    parser.add_argument(
+        "--lens", type=float, nargs=2, default=RenderPlan.lens_mm, help="focal lengths for --blend, in mm"
+    )
+    parser.add_argument("--blend", type=Path, help="render this .blend from free places instead of the families")
+    parser.add_argument("--animation", action="store_true", help="render the frames of --blend instead")
     parser.add_argument("--blender", type=Path, help="render with this Blender instead of the bpy module")
     parser.set_defaults(run_stage=_render)
 
@@ -70,6 +79,10 @@ def _render(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         workers=arguments.workers,
         first=arguments.first,
+        moving=arguments.moving,
+        blend=arguments.blend,
+        animation=arguments.animation,
+        lens_mm=tuple(arguments.lens),
     )
     pictures = render_data_set(plan, _progress("scenes"), arguments.blender)
     print(f"{pictures} pictures in {arguments.folder}")

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import MarigoldError
+from ..errors import ErrorKind, MarigoldError
 from .scene_files import FOLDERS, write_whole
 from .textures import make_textures
 
 FAMILY_NAMES = ("rooms", "streets", "terrain", "tabletops", "corridors", "shelves", "closeups")
 HELD_OUT = "corridors"  # the demo checkpoint never trains on it
+REASONS: dict[int, ErrorKind] = {4: "cannot_write", 5: "bad_input"}  # exit codes of make_scenes.py
 SCRIPT = Path(__file__).with_name("render_process.py")
 
 
@@ -38,6 +39,10 @@ class RenderPlan:
         samples: Cycles samples a pixel, before denoising.
         far_m: what lies beyond counts as sky, in metres (80 is Virtual KITTI's protocol).
         first: number of the first scene, to divide a data set among machines.
+        moving: frames of the clip that each view becomes; 0: still pictures.
+        blend: a file of the user's to render instead of the families: `count` times `views` pictures from free places,
+            or, with `animation`, its first `count` frames through its own camera.
+        lens_mm: range of focal lengths for cameras in `blend`.
     """
 
     folder: Path
@@ -50,6 +55,10 @@ class RenderPlan:
     seed: int = 1
     workers: int = 1
     first: int = 0
+    moving: int = 0
+    blend: Path | None = None
+    animation: bool = False
+    lens_mm: tuple[float, float] = (18.0, 85.0)
 
 
 def render_data_set(plan: RenderPlan, report: Callable[[int, int], None], blender: Path | None = None) -> int:
@@ -79,7 +88,10 @@ def render_data_set(plan: RenderPlan, report: Callable[[int, int], None], blende
         raise MarigoldError(
             "cannot_write", f"The data set's folder {plan.folder} cannot be written.", details=str(error)
         ) from error
-    scenes = [(family, plan.first + i) for i in range(plan.count) for family in plan.families]
+    if plan.blend and not plan.blend.is_file():
+        raise MarigoldError("bad_input", f"There is no file {plan.blend}.")
+    sources = (plan.blend.stem,) if plan.blend else plan.families
+    scenes = [(source, plan.first + i) for i in range(plan.count) for source in sources]
     shares = [scenes[worker :: plan.workers] for worker in range(plan.workers)]
     plans = []
     for worker, share in enumerate(shares):
@@ -91,6 +103,10 @@ def render_data_set(plan: RenderPlan, report: Callable[[int, int], None], blende
             "size": plan.size,
             "views": plan.views,
             "seed": plan.seed,
+            "moving": plan.moving,
+            "blend": str(plan.blend.resolve()) if plan.blend else None,
+            "animation": plan.animation,
+            "lens": plan.lens_mm,
             "textures": [str(texture.resolve()) for texture in textures],
             "scenes": share,
         }
@@ -113,7 +129,8 @@ def _run(
     try:
         while processes:
             time.sleep(1.0)
-            done = sum((plan.folder / f"scenes/{family}_{i:06}.json").exists() for family, i in scenes)
+            there = set(os.listdir(plan.folder / "scenes"))
+            done = sum(f"{source}_{i:06}.json" in there for source, i in scenes)
             report(done, len(scenes))
             for path, process in list(processes.items()):
                 code = process.poll()
@@ -121,6 +138,9 @@ def _run(
                     continue
                 if code == 0:
                     del processes[path]
+                elif code in REASONS:
+                    said = path.with_suffix(".log").read_text(errors="replace")
+                    raise MarigoldError(REASONS[code], said.strip().splitlines()[-1], details=said[-4000:])
                 elif code != 3 and done_at_start[path] == done:
                     log = path.with_suffix(".log")
                     raise MarigoldError(

@@ -29,7 +29,7 @@ def textures(extension, tmp_path) -> list[str]:
 def make(extension, tmp_path, textures):
     """Render scenes of some families into a data set; returns its folder."""
 
-    def make(name: str, families: list[str], views: int = 1, seed: int = 5, far_m: float = 80.0) -> Path:
+    def make(name: str, families: list[str], views: int = 1, seed: int = 5, far_m: float = 80.0, **more) -> Path:
         folder = tmp_path / name
         for part in ("rgb", "depth", "normals", "meta", "scenes"):
             (folder / part).mkdir(parents=True, exist_ok=True)
@@ -42,6 +42,7 @@ def make(extension, tmp_path, textures):
             "far_m": far_m,
             "textures": textures,
             "scenes": [(family, 0) for family in families],
+            **more,
         }
         path = tmp_path / "plan.json"
         path.write_text(json.dumps(plan))
@@ -154,3 +155,68 @@ def test_a_blurred_picture_has_the_depth_of_a_sharp_one(extension, tmp_path):
         shots[f_stop] = passes.render_passes(tmp_path, 1)
     assert np.array_equal(shots[0.0].depth, shots[1.4].depth)
     assert shots[0.0].depth[24, 32] == pytest.approx(2.0, abs=1e-5)
+
+
+def test_a_view_in_motion_is_a_clip_of_one_camera_path(extension, make):
+    folder = make("data", ["terrain"], moving=3)
+    clip = list(metas(folder).values())
+    assert [meta["frame"] for meta in clip] == [0, 1, 2]
+    places = np.array([np.array(meta["camera_to_world"])[:3, 3] for meta in clip])
+    assert np.allclose(places[1] - places[0], places[2] - places[1], atol=1e-5)
+    assert np.linalg.norm(places[2] - places[0]) > 1e-3
+
+
+@pytest.fixture
+def blend(tmp_path) -> Path:
+    """A user's file: cubes on a plane, and a camera with shift that moves along X."""
+    for x in range(-4, 5, 2):
+        bpy.ops.mesh.primitive_cube_add(location=(x, 6 + x / 2, 1))
+    bpy.ops.mesh.primitive_plane_add(size=40)
+    data = bpy.data.cameras.new("shot")
+    data.lens, data.shift_x = 40, 0.1
+    camera = bpy.data.objects.new("shot", data)
+    bpy.context.scene.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+    camera.rotation_euler = (np.pi / 2, 0, 0)
+    for frame, x in ((1, 0.0), (3, 2.0)):
+        camera.location = (x, -2, 1.5)
+        camera.keyframe_insert("location", frame=frame)
+    bpy.context.scene.frame_end = 3
+    bpy.context.scene.render.resolution_x, bpy.context.scene.render.resolution_y = 1600, 900
+    path = tmp_path / "mine.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+def test_cameras_are_flown_through_a_users_file(make, blend):
+    folder = make("data", ["mine"], views=3, blend=str(blend), animation=False, lens=[18, 85])
+    assert len(metas(folder)) == 3
+    for name in metas(folder):
+        assert np.isfinite(np.load(folder / f"depth/{name}.npy")).mean() > 0.2
+
+
+def test_an_animations_frames_come_with_their_camera(make, blend):
+    folder = make("data", ["mine"], blend=str(blend), animation=True)
+    (meta,) = metas(folder).values()
+    depth = np.load(folder / "depth/mine_000000.npy")
+    assert depth.shape == (54, 96)
+    assert meta["focal_px"] == pytest.approx(40 / 36 * 96, rel=1e-4)
+    assert meta["cx"] == pytest.approx(48 - 0.1 * 96, rel=1e-4)  # lens shift to the right moves the picture to the left
+    floor = depth[-1, 38]
+    below = (54 - 0.5 - meta["cy"]) / meta["focal_px"] * floor
+    assert below == pytest.approx(1.5, rel=1e-3)  # the floor is 1.5 m below the camera
+
+
+@pytest.mark.parametrize("kind", ["broken", "empty"])
+def test_a_file_that_cannot_be_used_is_said_in_one_sentence(extension, tmp_path, capsys, kind):
+    path = tmp_path / "bad.blend"
+    path.write_bytes(b"BLENDER but not really")
+    if kind == "empty":
+        bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    plan = {"folder": str(tmp_path), "samples": 1, "far_m": 80, "blend": str(path), "scenes": []}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    code = extension("marigold_blender.training.make_scenes").make_scenes(str(tmp_path / "plan.json"))
+    assert code == 5
+    said = capsys.readouterr().err.strip()
+    assert said.count("\n") == 0
+    assert ("no geometry" if kind == "empty" else "cannot open") in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -69,6 +69,25 @@ def sees_something(view: View, aspect: float, nearest_m: float) -> bool:
         return False
     near, far = np.percentile(depths[hit], (5, 95))
     return bool(depths[hit].min() > nearest_m and (far > MIN_RANGE * near or hit.mean() < 0.9))
+
+
+def moving_view(rng: np.random.Generator, view: View, frames: int, aspect: float, nearest_m: float) -> list[View]:
+    """A clip: `frames` views along a short straight flight from `view` that stays clear of things."""
+    away = math.dist(view.eye, view.target)
+    for reach in (0.3, 0.2, 0.1, 0.05):
+        travel = rng.normal(0, 1, 3) * (1, 1, 0.3)
+        travel *= reach * away / np.linalg.norm(travel)
+        drift = travel * rng.uniform(0, 0.8)
+        path = [_shifted(view, travel * t, drift * t) for t in np.linspace(0, 1, frames)]
+        if all(sees_something(path[i], aspect, nearest_m) for i in (len(path) // 2, -1)):
+            return path
+    return [view] * frames
+
+
+def _shifted(view: View, eye: np.ndarray, target: np.ndarray) -> View:
+    ex, ey, ez = (float(a + b) for a, b in zip(view.eye, eye, strict=True))
+    tx, ty, tz = (float(a + b) for a, b in zip(view.target, target, strict=True))
+    return replace(view, eye=(ex, ey, ez), target=(tx, ty, tz))
 
 
 def cast_rays(view: View, aspect: float) -> tuple[np.ndarray, np.ndarray]:
