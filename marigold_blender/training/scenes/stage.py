@@ -127,7 +127,11 @@ class Stage:
 
 
 def clear_scene() -> None:
-    """Remove everything but the scene itself and the images."""
+    """Remove everything but the scene itself and the images, and what the renderer keeps of the scene before."""
+    render = bpy.context.scene.render
+    if render.use_persistent_data:  # switching it off frees what is kept; else the next scene's noise depends on it
+        render.use_persistent_data = False
+        render.use_persistent_data = True
     for blocks in (
         bpy.data.objects,
         bpy.data.meshes,
