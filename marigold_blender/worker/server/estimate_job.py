@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...depth_files.depth_map import DepthMap
+from ...depth_files.names import safe_stem
 from ...depth_files.read import read_depth
 from ...depth_files.write import write_depth
 from ...errors import MarigoldError
@@ -124,18 +125,19 @@ def run_estimate(
         depth_map = kept
 
     report("writing", 0, 1)
+    name = safe_stem(request.name)
     record = replace(
         depth_map.record,
-        name=request.name,
+        name=name,
         source=request.image or str(Path(request.photo).absolute()),
         camera=photo.camera,
         settings=settings.to_json(),
         model=settings.model,
     )
-    files = write_depth(replace(depth_map, record=record), output, request.name)
+    files = write_depth(replace(depth_map, record=record), output, name)
     files["photo"] = photo.path
     if not photo.shows_as_is:
-        files["photo"] = write_upright_copy(photo, output / f"{request.name}_photo.png")
+        files["photo"] = write_upright_copy(photo, output / f"{name}_photo.png")
     report("writing", 1, 1)
     return EstimateResult(
         files={kind: str(path) for kind, path in files.items()},

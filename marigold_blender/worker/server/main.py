@@ -7,12 +7,14 @@ with the first task that needs it, on the computing thread.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 
 from ... import __version__
 from ...errors import MarigoldError
@@ -134,5 +136,9 @@ def _die_with(parent: int) -> None:
 
 
 def _lower_priority() -> None:
-    if hasattr(os, "nice"):  # Windows: set by the client when it starts us
-        os.nice(NICENESS)
+    if sys.platform == "win32":
+        return  # set by the client when it starts us
+    os.nice(NICENESS)
+    # Linux weighs whole sessions against each other, and ours is its own: there the number above counts only within it
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
