@@ -81,8 +81,9 @@ def train_vae(
     trained = train(Roundtrip(vae), loss, settings, folder, report, draw, stop)
     assert isinstance(trained, Roundtrip)
     vae = trained.vae
-    factor = scaling_factor(vae, [sample.read() for sample in samples[:: max(1, len(samples) // 64)]], sky)
-    vae.register_to_config(scaling_factor=factor)
+    whole = [sample.read() for sample in samples[:: max(1, len(samples) // 64)]]
+    vae.register_to_config(scaling_factor=scaling_factor(vae, whole, sky))
+    calibrate_decoder(vae, whole, sky)
     vae.save_pretrained(folder / "vae", safe_serialization=True)
     return vae
 
@@ -159,6 +160,30 @@ def scaling_factor(vae: AutoencoderKL, samples: Sequence[Sample], sky: Sky) -> f
             code, _ = normalise_depth(sample.depth, sky)
             latents.append(vae.encode(torch.from_numpy(code)[None, None].repeat(1, 3, 1, 1)).latent_dist.mean.flatten())
     return float(1 / torch.cat(latents).square().mean().sqrt())
+
+
+@torch.no_grad()
+def calibrate_decoder(vae: AutoencoderKL, samples: Sequence[Sample], sky: Sky) -> tuple[float, float]:
+    """Give whole views their full contrast: norms learnt on crops see less variety there, and answer a little flat.
+
+    One scale and shift, fitted over all depth, goes into the decoder's last layer; latents stay as they are.
+
+    Returns:
+        The scale and shift.
+    """
+    decoded, clean = [], []
+    for sample in samples:
+        height, width = (n // 8 * 8 for n in sample.depth.shape)
+        code, _ = normalise_depth(sample.depth[:height, :width], sky)
+        pixels = torch.from_numpy(code)[None, None].repeat(1, 3, 1, 1)
+        decoded.append(vae.decode(vae.encode(pixels).latent_dist.mean).sample.mean(1).flatten().numpy())
+        clean.append(code.ravel())
+    x, y = np.concatenate(decoded), np.concatenate(clean)
+    scale, shift = np.polyfit(x, y, 1)
+    last = vae.decoder.conv_out
+    last.weight *= scale
+    last.bias.mul_(scale).add_(shift)
+    return float(scale), float(shift)
 
 
 def _draw(vae: AutoencoderKL, shown: Sequence[Sample], sky: Sky, path: Path) -> None:
