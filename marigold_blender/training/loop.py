@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from ..errors import MarigoldError
 
@@ -98,6 +99,7 @@ def train(
     Raises:
         MarigoldError: the folder cannot be written, or its checkpoint is of another network.
     """
+    AcceleratorState._reset_state()  # a worker may train twice; accelerate refuses another precision otherwise
     accelerator = Accelerator(mixed_precision=settings.precision)
     folder.mkdir(parents=True, exist_ok=True)
     average = copy.deepcopy(network).requires_grad_(False).eval()
