@@ -93,7 +93,15 @@ def run_blocking(task: PhotoTask, queue: JobQueue, context: bpy.types.Context) -
     """
     task.queue_job(queue)
     assert task.job is not None
-    queue.wait(task.job)
+    shown = ""
+
+    def show_stage(job: Job) -> None:
+        nonlocal shown
+        if job.stage != shown:
+            shown = job.stage
+            print(f"marigold: {task.source.title}: {shown}", flush=True)
+
+    queue.wait(task.job, show_stage)
     if task.output:
         for kind, path in task.job.result["files"].items():
             if Path(path).parent == Path(task.output):  # the photo may be the user's own file

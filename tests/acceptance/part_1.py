@@ -65,8 +65,8 @@ def kills() -> dict[str, Any]:
         queue = JobQueue(lambda: config)
         pids = []
         for number in range(KILLS):
-            job = _submit(queue, EstimateSettings(steps=8, ensemble=8, seed=number))
-            at = time.monotonic() + chance.uniform(0.0, 10.0)
+            job = _submit(queue, EstimateSettings(steps=50, ensemble=30, seed=number))
+            at = time.monotonic() + chance.uniform(0.0, 9.0)
             while time.monotonic() < at and not job.state.is_over:
                 queue.poll()
                 time.sleep(0.005)
