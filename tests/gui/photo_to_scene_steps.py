@@ -23,7 +23,7 @@ def steps(window):
     held = watch_main_thread(window, session, sidebar, photo_task)
     settings = bpy.context.scene.marigold
     settings.filepath = PHOTO
-    settings.steps, settings.ensemble = 20, 10
+    settings.steps, settings.ensemble = 100, 50
     yield from window.open_sidebar("VIEW_3D", "Marigold")
     window.screenshot("1_ready")
     sidebar_region = window.region("VIEW_3D", "UI")
