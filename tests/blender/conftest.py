@@ -45,7 +45,6 @@ def extension(extension_zip):
 def empty_scene(extension):
     """Each test starts from an empty file, with the extension enabled."""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    yield
 
 
 @pytest.fixture(scope="session")
