@@ -82,7 +82,7 @@ def render_data_set(plan: RenderPlan, report: Callable[[int, int], None], blende
     try:
         for name in FOLDERS:
             (plan.folder / name).mkdir(parents=True, exist_ok=True)
-        textures = make_textures(plan.folder / "textures")
+        textures = [] if plan.blend else make_textures(plan.folder / "textures")
         _note_settings(plan)
     except OSError as error:
         raise MarigoldError(

@@ -9,6 +9,7 @@ fifth of the short side, so that no photograph's layout is ever seen as a flat w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,17 +64,28 @@ def dead_leaves(rng: np.random.Generator, palette: np.ndarray) -> np.ndarray:
     n = TEXTURE_PX
     pixels = np.empty((n, n, 3))
     pixels[:] = palette[rng.integers(len(palette))]
-    rows, columns = np.mgrid[0:n, 0:n]
     smallest, largest = 2.0, n / rng.uniform(3, 8)
     for _ in range(700):
         u = rng.random()  # density of radii ~ r^-3
         radius = (smallest**-2 + u * (largest**-2 - smallest**-2)) ** -0.5
         y, x = rng.uniform(0, n, 2)
-        dy = np.minimum(abs(rows - y), n - abs(rows - y))
-        dx = np.minimum(abs(columns - x), n - abs(columns - x))
-        inside = np.hypot(dy, dx) < radius if rng.random() < 0.7 else np.maximum(dy, dx * rng.uniform(0.3, 3)) < radius
-        pixels[inside] = palette[rng.integers(len(palette))] * rng.uniform(0.8, 1.2)
+        disc = rng.random() < 0.7
+        stretch = 1.0 if disc else rng.uniform(0.3, 3)
+        rows, dy = _around(y, radius)
+        columns, dx = _around(x, radius / stretch)
+        inside = np.hypot(dy[:, None], dx) < radius if disc else np.maximum(dy[:, None], dx * stretch) < radius
+        window = pixels[np.ix_(rows, columns)]
+        window[inside] = palette[rng.integers(len(palette))] * rng.uniform(0.8, 1.2)
+        pixels[np.ix_(rows, columns)] = window
     return pixels * (0.9 + 0.2 * _spectrum(rng, 1.2)[..., None])
+
+
+def _around(centre: float, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels within `reach` of a place along one axis of a texture that tiles, and their distances."""
+    n = TEXTURE_PX
+    indices = np.unique(np.arange(math.floor(centre - reach), math.ceil(centre + reach) + 1) % n)
+    away = np.abs(indices - centre)
+    return indices, np.minimum(away, n - away)
 
 
 def cloud(rng: np.random.Generator, palette: np.ndarray) -> np.ndarray:
