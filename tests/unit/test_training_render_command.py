@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`marigold train render` as a whole: processes, checksums, stopping, bad input. Real Blenders render in each test."""
+"""`marigold train render` as a whole: processes, checksums, stopping, bad input; with real Blenders."""
 
 import json
 import os
