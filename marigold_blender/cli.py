@@ -16,7 +16,7 @@ from typing import Any
 
 from . import __version__
 from .errors import MarigoldError
-from .settings import PRESETS, EstimateSettings
+from .settings_arguments import add_settings_arguments, settings_of
 
 CANCELLED_EXIT = 130
 
@@ -41,14 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def estimate(options: argparse.Namespace) -> int:
     """`marigold estimate`: every photo is tried; the exit code is 0 only if all came out."""
-    settings = EstimateSettings(
-        model=options.model,
-        preset=options.preset,
-        steps=options.steps,
-        ensemble=options.ensemble,
-        resolution=options.resolution,
-        seed=options.seed,
-    )
+    settings = settings_of(options)
     _quieten_libraries()
     from .worker.server.estimate_job import EstimateRequest, run_estimate
     from .worker.server.progress import Progress
@@ -135,12 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("estimate", help="estimate the depth of photos")
     command.add_argument("photos", nargs="+", metavar="PHOTO")
     command.add_argument("--output", required=True, metavar="DIR", help="folder for the files; made if it is missing")
-    command.add_argument("--model", default="demo", help="name of a model, or the path of its folder (demo)")
-    command.add_argument("--preset", type=str.upper, choices=list(PRESETS), default="BALANCED")
-    command.add_argument("--steps", type=int, default=0, help="denoising steps (0: as the preset says)")
-    command.add_argument("--ensemble", type=int, default=0, help="ensemble size (0: as the preset says)")
-    command.add_argument("--resolution", type=int, default=0, help="processing resolution (0: the model's own)")
-    command.add_argument("--seed", type=int, default=0)
+    add_settings_arguments(command)
     _add_json(command)
     command.set_defaults(run=estimate)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from ..marigold_blender.settings import PRESETS
+from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
 
 _handle = None
 
@@ -26,12 +26,7 @@ def main(arguments: list[str]) -> int:
     try:
         bpy.ops.marigold.photo_to_scene(
             filepath=str(Path(options.photo).absolute()),
-            model=options.model,
-            preset=options.preset,
-            steps=options.steps,
-            ensemble=options.ensemble,
-            resolution=options.resolution,
-            seed=options.seed,
+            **settings_of(options).to_json(),
             mode=options.mode,
             shading=options.shading,
             vertices=options.vertices,
@@ -57,12 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     photo = commands.add_parser("photo", help="turn a photo into a .blend with a mesh and its matching camera")
     photo.add_argument("photo", help="the photo")
     photo.add_argument("--output", required=True, help="the .blend to write")
-    photo.add_argument("--model", default="demo", help="name of a model, or the path of its folder")
-    photo.add_argument("--preset", type=str.upper, choices=list(PRESETS), default="BALANCED")
-    photo.add_argument("--steps", type=int, default=0, help="denoising steps (0: as the preset says)")
-    photo.add_argument("--ensemble", type=int, default=0, help="ensemble size (0: as the preset says)")
-    photo.add_argument("--resolution", type=int, default=0, help="processing resolution in pixels (0: the model's own)")
-    photo.add_argument("--seed", type=int, default=0)
+    add_settings_arguments(photo)
     photo.add_argument("--mode", type=str.upper, choices=["PERSPECTIVE", "RELIEF"], default="PERSPECTIVE")
     photo.add_argument("--shading", type=str.upper, choices=["EMISSION", "PRINCIPLED"], default="EMISSION")
     photo.add_argument("--vertices", type=int, default=200_000, help="vertices of the mesh before cutting")

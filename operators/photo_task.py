@@ -13,7 +13,8 @@ from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene.depth_image import load_depth
 from ..marigold_blender.scene.photo_scene import PhotoSceneOptions, build_photo_scene
 from ..marigold_blender.settings import EstimateSettings
-from ..marigold_blender.worker.client.jobs import Job, JobQueue
+from ..marigold_blender.worker.client.job import Job
+from ..marigold_blender.worker.client.jobs import JobQueue
 from .sources import Source, prepare_source
 
 _numbers = itertools.count(1)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import bpy
 
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.worker.client.jobs import JobQueue, JobState
+from ..marigold_blender.worker.client.job import JobState
+from ..marigold_blender.worker.client.jobs import JobQueue
 from .config import idle_seconds, worker_config
 from .photo_task import Phase, PhotoTask
 

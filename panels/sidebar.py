@@ -6,7 +6,7 @@ import textwrap
 import bpy
 
 from ..marigold_blender.scene.depth_image import is_depth_image
-from ..marigold_blender.worker.client.jobs import JobState
+from ..marigold_blender.worker.client.job import JobState
 from ..operators import session
 from ..operators.config import ROOT_PACKAGE
 from ..operators.photo_task import Phase, PhotoTask

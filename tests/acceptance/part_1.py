@@ -16,7 +16,8 @@ import sklearn.datasets
 
 from marigold_blender.errors import MarigoldError
 from marigold_blender.settings import EstimateSettings
-from marigold_blender.worker.client.jobs import Job, JobQueue
+from marigold_blender.worker.client.job import Job
+from marigold_blender.worker.client.jobs import JobQueue
 from marigold_blender.worker.client.process import Worker, WorkerConfig
 from tests.acceptance.steps import ROOT, Acceptance
 

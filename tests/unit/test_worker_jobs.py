@@ -14,7 +14,8 @@ import sklearn.datasets
 from marigold_blender.depth_files.read import read_depth
 from marigold_blender.errors import MarigoldError
 from marigold_blender.settings import EstimateSettings
-from marigold_blender.worker.client.jobs import Job, JobQueue, JobState
+from marigold_blender.worker.client.job import Job, JobState
+from marigold_blender.worker.client.jobs import JobQueue
 from marigold_blender.worker.client.process import Worker, WorkerConfig
 from marigold_blender.worker.server.progress import STAGE_SHARE
 

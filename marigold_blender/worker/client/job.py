@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job as the client sees it: what was asked for, and how far it is. Made and moved on by `jobs.JobQueue`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ...errors import MarigoldError
+
+
+class JobState(Enum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass
+class Job:
+    """One piece of work and how far it is.
+
+    Attributes:
+        folder: the job's own folder, for the files that go to and come from the worker; deleted with `discard`.
+        stage, done, total: what is being done, and how much of it.
+        overall: share of the whole job that is done, 0..1.
+        result: what the worker answered, once DONE.
+        error: why it FAILED.
+        tag: whatever the submitter wants to find again (which scene, which options).
+    """
+
+    id: str
+    task: str
+    payload: Mapping[str, Any]
+    folder: Path
+    tag: Any = None
+    state: JobState = JobState.QUEUED
+    stage: str = "queued"
+    done: int = 0
+    total: int = 0
+    overall: float = 0.0
+    result: dict[str, Any] | None = None
+    error: MarigoldError | None = None
+    restarts: int = 0
+    started_at: float = field(default=0.0, repr=False)
+    cancelled_at: float = field(default=0.0, repr=False)
