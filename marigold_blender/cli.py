@@ -17,6 +17,8 @@ from typing import Any
 from . import __version__
 from .errors import MarigoldError
 from .settings_arguments import add_settings_arguments, settings_of
+from .training import command as training
+from .training import evaluate_command
 
 CANCELLED_EXIT = 130
 
@@ -135,6 +137,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", help="say what runs where, and what is wrong")
     _add_json(command)
     command.set_defaults(run=doctor)
+
+    evaluate_command.add_arguments(commands.add_parser("evaluate", help="measure a model on pictures with known depth"))
+    commands.choices["evaluate"].set_defaults(run=evaluate_command.run)
+    training.add_arguments(commands.add_parser("train", help="render scenes and train on them"))
+    commands.choices["train"].set_defaults(run=training.run)
     return parser
 
 
