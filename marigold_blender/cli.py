@@ -17,15 +17,14 @@ from typing import Any
 from . import __version__
 from .errors import MarigoldError
 from .settings_arguments import add_settings_arguments, settings_of
-from .training import command as training
-from .training import evaluate_command
 
 CANCELLED_EXIT = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; its exit code."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[0] if arguments else "").parse_args(arguments)
     _let_pipes_close_quietly()
     try:
         return int(options.run(options))
@@ -122,7 +121,8 @@ class ProgressLine:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: str) -> argparse.ArgumentParser:
+    """The command's parser; training's part is filled in only when it is asked for, since doctor must run without it."""
     parser = argparse.ArgumentParser(prog="marigold", description="Marigold monocular depth for Blender.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -138,10 +138,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(command)
     command.set_defaults(run=doctor)
 
-    evaluate_command.add_arguments(commands.add_parser("evaluate", help="measure a model on pictures with known depth"))
-    commands.choices["evaluate"].set_defaults(run=evaluate_command.run)
-    training.add_arguments(commands.add_parser("train", help="render scenes and train on them"))
-    commands.choices["train"].set_defaults(run=training.run)
+    command = commands.add_parser("evaluate", help="measure a model on pictures with known depth")
+    if asked == "evaluate":
+        from .training import evaluate_command
+
+        evaluate_command.add_arguments(command)
+        command.set_defaults(run=evaluate_command.run)
+    command = commands.add_parser("train", help="render scenes and train on them")
+    if asked == "train":
+        from .training import command as training
+
+        training.add_arguments(command)
+        command.set_defaults(run=training.run)
     return parser
 
 

@@ -103,6 +103,10 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
     unet.add_argument("--terminal-share", type=float, default=0.25, help="share of views at the last timestep")
     unet.set_defaults(run_stage=_unet, steps=20_000)
+    for parser in (encode, unet):
+        parser.add_argument(
+            "--resolution", type=int, default=256, help="longer edge of the views (default: %(default)s)"
+        )
     for parser in (vae, unet):
         parser.add_argument("--steps", type=int, help="optimiser steps in all; more than before lengthens a run")
     for parser in (vae, encode, unet):
@@ -132,6 +136,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     pack.add_argument("folder", type=Path, help="the checkpoint folder to write")
     pack.add_argument("--run", type=Path, required=True)
     pack.add_argument("--name", default="unet")
+    pack.add_argument("--resolution", type=int, default=256, help="the checkpoint's default (default: %(default)s)")
     pack.set_defaults(run_stage=_pack)
 
 
@@ -149,8 +154,8 @@ def _encode(arguments: argparse.Namespace) -> None:
     from .stages import run_encode
 
     _use_threads(arguments.threads)
-    views = run_encode(arguments.data, arguments.run, arguments.variants, _progress("views"))
-    print(f"{views} views in {arguments.run / 'latents'}")
+    views = run_encode(arguments.data, arguments.run, arguments.variants, _progress("views"), arguments.resolution)
+    print(f"{views} views in {arguments.run}")
 
 
 def _unet(arguments: argparse.Namespace) -> None:
@@ -159,7 +164,9 @@ def _unet(arguments: argparse.Namespace) -> None:
 
     _use_threads(arguments.threads)
     diffusion = DiffusionSettings(arguments.noise_strength, arguments.multi_share, arguments.terminal_share)
-    run_unet(arguments.run, arguments.steps, arguments.batch, _losses(), diffusion, arguments.name)
+    run_unet(
+        arguments.run, arguments.steps, arguments.batch, _losses(), diffusion, arguments.name, arguments.resolution
+    )
 
 
 def _finetune(arguments: argparse.Namespace) -> None:
@@ -198,7 +205,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _pack(arguments: argparse.Namespace) -> None:
     from .stages import run_pack
 
-    run_pack(arguments.run, arguments.name, arguments.folder)
+    run_pack(arguments.run, arguments.name, arguments.folder, arguments.resolution)
 
 
 def _use_threads(count: int) -> None:

@@ -32,34 +32,52 @@ def run_vae(data: Path, run: Path, steps: int, report: Losses) -> None:
     train_vae(open_data_set(data), settings, run / "vae", report)
 
 
-def run_encode(data: Path, run: Path, variants: int, report: Callable[[int, int], None]) -> int:
-    """Encode the first `variants` views of each sample into `run/latents`; returns the number of views there."""
-    return encode_data_set(open_data_set(data), load_vae(run), run / "latents", report, range(variants), RESOLUTION)
+def run_encode(
+    data: Path, run: Path, variants: int, report: Callable[[int, int], None], resolution: int = RESOLUTION
+) -> int:
+    """Encode the first `variants` views of each sample; returns the number of views there."""
+    samples = open_data_set(data)
+    return encode_data_set(samples, load_vae(run), latents_folder(run, resolution), report, range(variants), resolution)
 
 
 def run_unet(
-    run: Path, steps: int, batch: int, report: Losses, diffusion: DiffusionSettings, name: str = "unet"
+    run: Path,
+    steps: int,
+    batch: int,
+    report: Losses,
+    diffusion: DiffusionSettings,
+    name: str = "unet",
+    resolution: int = RESOLUTION,
 ) -> None:
-    """Train the U-Net on the cached latents, then pack the checkpoint into `run/NAME/checkpoint`."""
+    """Train the U-Net on the cached latents, then pack the checkpoint into `run/NAME/checkpoint`.
+
+    Args:
+        resolution: of the views; a run may begin on small ones, which are learnt four times faster, and go on with
+            large ones.
+    """
     torch.manual_seed(2024)
-    latents = CachedLatents(run / "latents", batch)
+    latents = CachedLatents(latents_folder(run, resolution), batch)
     first = latents(Turn(0, 0, 0, 0, torch.device("cpu")))
     shown = LatentBatch(first.image[:6], first.depth[:6], first.valid[:6])
     settings = LoopSettings(steps=steps, learning_rate=6e-4, warmup=200, ema=0.9985, precision="bf16")
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     trained = train_unet(new_unet(), vae, prompt, latents, settings, diffusion, run / name, report, shown)
-    write_demo_folder(trained, vae, run / name / "checkpoint", STEPS, RESOLUTION)
+    write_demo_folder(trained, vae, run / name / "checkpoint", STEPS, resolution)
 
 
-def run_pack(run: Path, name: str, folder: Path) -> None:
+def latents_folder(run: Path, resolution: int) -> Path:
+    return run / f"latents_{resolution}"
+
+
+def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -> None:
     """Pack the averaged weights of a run that may still be training into a checkpoint folder."""
     path = run / name / "state.pt"
     if not path.exists():
         raise MarigoldError("bad_input", f"There is no training checkpoint at {path} yet.")
     unet = new_unet()
     unet.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
-    write_demo_folder(unet, load_vae(run), folder, STEPS, RESOLUTION)
+    write_demo_folder(unet, load_vae(run), folder, STEPS, resolution)
 
 
 def load_vae(run: Path) -> AutoencoderKL:
