@@ -122,7 +122,7 @@ class ProgressLine:
 
 
 def _parser(asked: str) -> argparse.ArgumentParser:
-    """The command's parser; training's part is filled in only when it is asked for, since doctor must run without it."""
+    """The parser; training's part is filled in only when it is asked for: doctor must run without its libraries."""
     parser = argparse.ArgumentParser(prog="marigold", description="Marigold monocular depth for Blender.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
