@@ -98,6 +98,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     encode.set_defaults(run_stage=_encode)
     unet = stages.add_parser("unet", help="train the demo's U-Net on what was encoded")
     unet.add_argument("--batch", type=int, default=16, help="views a step (default: %(default)s)")
+    unet.add_argument("--until", type=int, default=0, help="end at this step for now, on the schedule of --steps")
     unet.add_argument("--name", default="unet", help="of this run within the folder (default: %(default)s)")
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
@@ -165,7 +166,14 @@ def _unet(arguments: argparse.Namespace) -> None:
     _use_threads(arguments.threads)
     diffusion = DiffusionSettings(arguments.noise_strength, arguments.multi_share, arguments.terminal_share)
     run_unet(
-        arguments.run, arguments.steps, arguments.batch, _losses(), diffusion, arguments.name, arguments.resolution
+        arguments.run,
+        arguments.steps,
+        arguments.batch,
+        _losses(),
+        diffusion,
+        arguments.name,
+        arguments.resolution,
+        arguments.until,
     )
 
 

@@ -16,7 +16,10 @@ from .evaluate import evaluate_model
 from .model_card import write_model_card
 from .render import HELD_OUT, RenderPlan, render_data_set
 from .scene_files import write_whole
-from .stages import run_encode, run_unet, run_vae
+from .stages import RESOLUTION, run_encode, run_unet, run_vae
+
+
+SMALL = 128  # views of this size are learnt four times faster: layout first, detail afterwards
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class DemoPlan:
         scenes: training scenes of each family (four pictures each).
         tests: pictures of each family of the two test sets.
         variants: encoded views of each picture.
+        small_share: of the U-Net's steps, on small views.
     """
 
     folder: Path
@@ -36,6 +40,7 @@ class DemoPlan:
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 20_000
+    small_share: float = 0.4
     batch: int = 16
     variants: int = 2
     workers: int = 2
@@ -63,10 +68,12 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
 
     say("Training the VAE")
     run_vae(train.folder, runs, plan.vae_steps, losses)
-    say("Encoding")
-    views = run_encode(train.folder, runs, plan.variants, lambda done, total: None)
-    say("Training the U-Net")
-    run_unet(runs, plan.unet_steps, plan.batch, losses, DiffusionSettings(multi_share=0.5, terminal_share=0.25))
+    diffusion = DiffusionSettings(multi_share=0.5, terminal_share=0.25)
+    for resolution, until in ((SMALL, int(plan.unet_steps * plan.small_share)), (RESOLUTION, plan.unet_steps)):
+        say(f"Encoding at {resolution} pixels")
+        views = run_encode(train.folder, runs, plan.variants, lambda done, total: None, resolution)
+        say(f"Training the U-Net at {resolution} pixels")
+        run_unet(runs, plan.unet_steps, plan.batch, losses, diffusion, resolution=resolution, until=until)
     checkpoint = runs / "unet/checkpoint"
     say("Evaluating")
     figures = {part.folder.name: _figures(part.folder, checkpoint) for part in (seen, unseen)}

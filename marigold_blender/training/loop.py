@@ -36,6 +36,7 @@ class LoopSettings:
         learning_rate: peak, after `warmup` steps.
         schedule: "trapezoid" stays at the peak and falls to 2 % over the last `cooldown` share of the steps;
             "exponential" falls to 1 % at `decay_steps` (the official code's schedule).
+        until: end here for now, on the schedule of `steps` (0: at `steps`).
         accumulate: micro-batches a step.
         ema: decay of the averaged weights (0: none).
         save_every_s: seconds between checkpoints.
@@ -47,6 +48,7 @@ class LoopSettings:
     schedule: Literal["trapezoid", "exponential"] = "trapezoid"
     cooldown: float = 0.2
     decay_steps: int = 25_000
+    until: int = 0
     accumulate: int = 1
     ema: float = 0.999
     weight_decay: float = 0.01
@@ -111,12 +113,12 @@ def train(
     network, optimiser = accelerator.prepare(network, optimiser)
     losses: list[float] = []
     saved = time.monotonic()
-    for step in range(first, settings.steps):
+    for step in range(first, settings.until or settings.steps):
         losses.append(_take_step(accelerator, network, optimiser, loss, settings, step))
         plain = accelerator.unwrap_model(network)
         _follow(average, plain, min(settings.ema, (1 + step) / (10 + step)))
         done = step + 1
-        ends = done == settings.steps or stop()
+        ends = done == (settings.until or settings.steps) or stop()
         if accelerator.is_main_process:
             if done % settings.log_every == 0 or ends:
                 mean = sum(losses) / len(losses)

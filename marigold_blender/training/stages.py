@@ -48,18 +48,20 @@ def run_unet(
     diffusion: DiffusionSettings,
     name: str = "unet",
     resolution: int = RESOLUTION,
+    until: int = 0,
 ) -> None:
     """Train the U-Net on the cached latents, then pack the checkpoint into `run/NAME/checkpoint`.
 
     Args:
         resolution: of the views; a run may begin on small ones, which are learnt four times faster, and go on with
             large ones.
+        until: step to end at for now.
     """
     torch.manual_seed(2024)
     latents = CachedLatents(latents_folder(run, resolution), batch)
     first = latents(Turn(0, 0, 0, 0, torch.device("cpu")))
     shown = LatentBatch(first.image[:6], first.depth[:6], first.valid[:6])
-    settings = LoopSettings(steps=steps, learning_rate=6e-4, warmup=200, ema=0.9985, precision="bf16")
+    settings = LoopSettings(steps=steps, learning_rate=6e-4, warmup=200, ema=0.9985, precision="bf16", until=until)
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     trained = train_unet(new_unet(), vae, prompt, latents, settings, diffusion, run / name, report, shown)

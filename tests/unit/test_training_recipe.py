@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,14 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path)
     resumed = train(tiny_unet(8), a_loss, settings, tmp_path / "broken", lambda *_: None)
     for (name, one), (_, other) in zip(unbroken.named_parameters(), resumed.named_parameters(), strict=True):
         assert torch.equal(one, other), name
+
+
+def test_a_run_in_two_stages_keeps_to_one_schedule(tmp_path):
+    whole = LoopSettings(steps=6, learning_rate=1e-3, warmup=2, cooldown=0.5)
+    unbroken = train(tiny_unet(8), a_loss, whole, tmp_path / "unbroken", lambda *_: None)
+    train(tiny_unet(8), a_loss, replace(whole, until=4), tmp_path / "staged", lambda *_: None)
+    staged = train(tiny_unet(8), a_loss, whole, tmp_path / "staged", lambda *_: None)
+    assert all(torch.equal(a, b) for a, b in zip(unbroken.parameters(), staged.parameters(), strict=True))
 
 
 def test_a_checkpoint_cut_short_by_a_kill_is_passed_over_for_the_one_before(tmp_path):
