@@ -18,7 +18,6 @@ from .render import HELD_OUT, RenderPlan, render_data_set
 from .scene_files import write_whole
 from .stages import RESOLUTION, run_encode, run_unet, run_vae
 
-
 SMALL = 128  # views of this size are learnt four times faster: layout first, detail afterwards
 
 
