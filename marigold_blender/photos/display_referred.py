@@ -13,10 +13,11 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
 from ..errors import MarigoldError
+from ..picture_size import check_size
 from .colour_profile import float_to_srgb, profile_to_srgb
+from .decoding_errors import DECODING_ERRORS, damaged, not_a_photo
 from .exif_camera import camera_from_exif
 from .float_file import bits_of_tiff, read_float_pixels
-from .limits import DECODING_ERRORS, check_size, damaged, not_a_photo
 from .orientation import read_orientation, upright
 from .photo import Photo
 from .scene_linear import photo_from_light
@@ -43,7 +44,7 @@ def read_display_referred(path: Path, container: str) -> Photo:
         if tiff_bits not in (None, "uint8"):
             return _read_deep(path, *_tiff_metadata(path))
         with _open(path, container) as image:
-            check_size(path, image.width, image.height)
+            check_size(path.name, image.width, image.height)
             if _is_deep_png(path) or (image.format == "PPM" and image.mode in ("I", "F")):
                 return _read_deep(path, image.getexif(), image.info.get("icc_profile"))
             try:
@@ -56,7 +57,7 @@ def read_display_referred(path: Path, container: str) -> Photo:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """No warnings of Pillow's, and `limits.check_size` in the place of its limit, which is lower."""
+    """No warnings of Pillow's, and `check_size` in the place of its limit, which is lower."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:

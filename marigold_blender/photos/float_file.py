@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - its own manual's name for it
 
-from .limits import check_size, damaged, not_a_photo
+from ..picture_size import check_size
+from .decoding_errors import damaged, not_a_photo
 
 # Suffixes of the channel names that programs give to colour: R, red, ViewLayer.Combined.R …
 COLOUR_NAMES = (("r", "red"), ("g", "green"), ("b", "blue"))
@@ -55,8 +56,8 @@ def read_float_pixels(path: Path) -> FloatPixels:
         raise not_a_photo(path, oiio.geterror())
     try:
         spec, subimage = _colour_part(file)
-        check_size(path, spec.full_width or spec.width, spec.full_height or spec.height)
-        check_size(path, spec.width, spec.height)
+        check_size(path.name, spec.full_width or spec.width, spec.full_height or spec.height)
+        check_size(path.name, spec.width, spec.height)
         colour_index, alpha_index = _channels(spec.channelnames)
         stored = file.read_image(subimage, 0, 0, spec.nchannels, oiio.FLOAT)
         if stored is None:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from ..errors import MarigoldError
 from ..record import SourceCamera
+from .decoding_errors import DECODING_ERRORS
 from .exif_camera import camera_from_exif
 from .float_file import FloatPixels
-from .limits import DECODING_ERRORS, check_size
 from .photo import Photo
 from .scene_linear import photo_from_light
 
@@ -26,11 +26,10 @@ def read_pixels(path: Path, metadata: str) -> Photo:
         metadata: the file that the image was loaded from, whose EXIF names the camera; empty or unreadable = unknown.
 
     Raises:
-        MarigoldError: too large, too small or wholly transparent (`bad_input`).
+        MarigoldError: wholly transparent (`bad_input`).
     """
     stored = np.load(path)
     height, width = stored.shape[:2]
-    check_size(path, width, height)
     camera = _camera(Path(metadata), width, height) if metadata else SourceCamera()
     if stored.dtype == np.uint8:
         valid = stored[..., 3] >= OPAQUE * 255

@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 
 from ..errors import MarigoldError
+from ..picture_size import check_size
 
 
 def write_image_pixels(image: bpy.types.Image, folder: Path) -> Path:
@@ -20,7 +21,7 @@ def write_image_pixels(image: bpy.types.Image, folder: Path) -> Path:
     them apart by that.
 
     Raises:
-        MarigoldError: the image has no pixels (`bad_input`).
+        MarigoldError: the image has no pixels, or too many or too few (`bad_input`).
     """
     width, height = image.size
     if not image.has_data and not width:
@@ -28,6 +29,7 @@ def write_image_pixels(image: bpy.types.Image, folder: Path) -> Path:
         width, height = image.size
     if width == 0 or height == 0:
         raise MarigoldError("bad_input", f"The image “{image.name}” has no pixels: reload it, or choose another.")
+    check_size(f"“{image.name}”", width, height)
     pixels = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(pixels)
     rows = pixels.reshape(height, width, 4)[::-1]

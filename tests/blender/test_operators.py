@@ -159,6 +159,12 @@ def test_an_image_without_pixels_is_refused():
         bpy.ops.marigold.estimate_depth(image="gone")
 
 
+def test_an_image_of_a_few_pixels_is_refused():
+    bpy.data.images.new("dot", 1, 1)
+    with pytest.raises(RuntimeError, match="“dot” has only 1 × 1 pixels"):
+        bpy.ops.marigold.estimate_depth(image="dot")
+
+
 def test_build_mesh_wants_a_depth_image():
     bpy.data.images.new("photo", 8, 8)
     for name in ("photo", "nothing"):
