@@ -63,7 +63,7 @@ def estimate(options: argparse.Namespace) -> int:
         results.append(result.to_json())
         if not options.json:
             for path in result.files.values():
-                if path != photo:  # shown by Blender as it is: nothing was written
+                if Path(path) != Path(photo):  # shown by Blender as it is: nothing was written
                     print(path)
     if options.json:
         print(json.dumps({"ok": not failures, "results": results, "failures": failures}, ensure_ascii=False))
