@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fine-tunes a model on the user's own .blend: the worker's `train` task, asked for by Blender or a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import MarigoldError
+from .data_sets import open_data_set
+from .finetune import FineTune, fine_tune
+from .loop import LoopSettings
+from .render import RenderPlan, render_data_set
+
+VIEWS = 4
+
+
+@dataclass(frozen=True)
+class BlendTraining:
+    """What to train on what.
+
+    Attributes:
+        blend: a saved copy of the file; blender: the program to render it with (empty: this Python's bpy module).
+        base: folder of the model to start from.
+        folder: takes the data set, the run and the result; asking again with the same folder goes on.
+        pictures: how many to render from free places.
+        steps: optimiser steps in all.
+        resolution: longer edge of the training views; 0: the base's own.
+    """
+
+    blend: str
+    base: str
+    folder: str
+    blender: str = ""
+    pictures: int = 200
+    steps: int = 1000
+    resolution: int = 0
+    batch: int = 2
+    accumulate: int = 8
+    learning_rate: float = 3e-5
+    seed: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> BlendTraining:
+        return cls(**data)
+
+
+def train_on_blend(
+    request: BlendTraining, report: Callable[[str, int, int], None], cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Render, then train.
+
+    Args:
+        report: told the stage (`rendering`, `training`), how much of it is done, and its total.
+        cancelled: asked between pictures and between steps; what was done so far is kept in the folder.
+
+    Returns:
+        `model`: the checkpoint's folder; `pictures`: how many it was trained on.
+
+    Raises:
+        MarigoldError: `cancelled`, or what is wrong with the file, the base or the folder.
+    """
+    folder = Path(request.folder)
+
+    def rendering(done: int, total: int) -> None:
+        report("rendering", done, total)
+        stop_if(cancelled)
+
+    plan = RenderPlan(
+        folder / "data",
+        count=-(-request.pictures // VIEWS),
+        views=VIEWS,
+        samples=16,
+        seed=request.seed,
+        blend=Path(request.blend),
+    )
+    render_data_set(plan, rendering, Path(request.blender) if request.blender else None)
+    samples = open_data_set(folder / "data")
+    settings = LoopSettings(
+        steps=request.steps,
+        learning_rate=request.learning_rate,
+        accumulate=request.accumulate,
+        warmup=min(100, request.steps // 10),
+        log_every=1,
+    )
+    tune = FineTune(Path(request.base), folder / "run", resolution=request.resolution, batch=request.batch, sky="far")
+    report("training", 0, request.steps)
+    model = fine_tune(
+        tune, samples, settings, lambda step, steps, loss: report("training", step, steps), stop=cancelled
+    )
+    stop_if(cancelled)
+    return {"model": str(model), "pictures": len(samples)}
+
+
+def stop_if(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise MarigoldError("cancelled", "Training was cancelled; what was done is kept and goes on when asked again.")
