@@ -128,6 +128,8 @@ def test_a_killed_command_leaves_nothing_half_written(environment, tmp_path, how
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell's background job ignores Ctrl-C, and so would the command that these tests start in one
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(6)
     process.send_signal(how)
