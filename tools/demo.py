@@ -36,6 +36,7 @@ def main(folder: Path) -> None:
         with _quiet_stdout():
             bpy.ops.extensions.package_install_files(filepath=zip_path, repo="user_default", enable_on_install=True)
             bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+            bpy.context.preferences.filepaths.save_version = 0  # no scene.blend1 beside it
             bpy.ops.marigold.estimate_depth(filepath=str(PHOTO), preset="BEST", output=str(folder.absolute()))
             bpy.ops.marigold.build_mesh(depth="china depth", match_render=True)
             bpy.ops.wm.save_as_mainfile(filepath=str(folder.absolute() / "scene.blend"), compress=True)
