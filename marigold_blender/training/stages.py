@@ -25,7 +25,12 @@ Losses = Callable[[int, int, float], None]
 
 
 def run_vae(data: Path, run: Path, steps: int, report: Losses) -> None:
-    """Train the VAE on a data set; the result is `run/vae/vae`."""
+    """Train the VAE on a data set; the result is `run/vae/vae`.
+
+    Once there it is never touched again: its scaling factor is part of every encoded view. Remove it to train longer.
+    """
+    if (run / "vae/vae/config.json").exists():
+        return
     settings = LoopSettings(
         steps=steps, learning_rate=5e-4, ema=0.995, cooldown=0.3, precision="bf16", sample_every=200
     )

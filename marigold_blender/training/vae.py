@@ -23,6 +23,7 @@ from torch.nn import functional
 from .dataset import Sample, SampleFile
 from .depth_range import Sky, normalise_depth
 from .loop import LoopSettings, Turn, train
+from .model_folder import replace_folder
 from .scene_files import write_whole
 from .vae_start import start_from_pooling
 
@@ -84,7 +85,8 @@ def train_vae(
     whole = [sample.read() for sample in samples[:: max(1, len(samples) // 64)]]
     vae.register_to_config(scaling_factor=scaling_factor(vae, whole, sky))
     calibrate_decoder(vae, whole, sky)
-    vae.save_pretrained(folder / "vae", safe_serialization=True)
+    vae.save_pretrained(folder / ".vae.writing", safe_serialization=True)
+    replace_folder(folder / ".vae.writing", folder / "vae")
     return vae
 
 

@@ -39,6 +39,9 @@ def data_set(tmp_path):
 def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set, tmp_path):
     run = tmp_path / "run"
     run_vae(data_set, run, 2, silent)
+    vae = (run / "vae/vae/config.json").read_bytes()
+    run_vae(data_set, run, 4, silent)
+    assert (run / "vae/vae/config.json").read_bytes() == vae  # what was encoded with it stays usable
     assert run_encode(data_set, run, 2, silent) == 6
     run_unet(run, 2, 2, silent, DiffusionSettings())
     run_pack(run, "unet", tmp_path / "packed")
