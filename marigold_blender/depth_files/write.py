@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import MarigoldError
+from ..record import DepthRecord
 from .depth_map import DepthMap
 from .exr import write_exr
 from .names import depth_paths, safe_stem
@@ -32,8 +35,7 @@ def write_depth(depth_map: DepthMap, folder: Path, name: str) -> dict[str, Path]
     Raises:
         MarigoldError: the folder cannot be written to (`cannot_write`) or the name is no file name (`bad_input`).
     """
-    if safe_stem(name) != name:
-        raise MarigoldError("bad_input", f"“{name}” cannot be the name of a file: use letters, digits, - and _.")
+    _check_name(name)
     depth, valid = _checked(depth_map)
     paths = depth_paths(folder, name)
     with replacing(folder) as files:
@@ -53,6 +55,28 @@ def write_depth(depth_map: DepthMap, folder: Path, name: str) -> dict[str, Path]
         # Last, so that a record never stands beside files that are older than itself.
         files.new(paths["record"]).write_text(depth_map.record.dumps(), encoding="utf-8")
     return paths
+
+
+def copy_depth(kept: Mapping[str, Path], record: DepthRecord, folder: Path, name: str) -> dict[str, Path]:
+    """Copy the files of a depth map that was written before, under another name and with another record.
+
+    Args, returns and raises as `write_depth`; `kept` is what that returned.
+    """
+    _check_name(name)
+    paths = depth_paths(folder, name)
+    with replacing(folder) as files:
+        for part in paths.keys() - {"record"}:
+            if part in kept:
+                shutil.copyfile(kept[part], files.new(paths[part]))
+            else:
+                files.gone(paths.pop(part))
+        files.new(paths["record"]).write_text(record.dumps(), encoding="utf-8")
+    return paths
+
+
+def _check_name(name: str) -> None:
+    if safe_stem(name) != name:
+        raise MarigoldError("bad_input", f"“{name}” cannot be the name of a file: use letters, digits, - and _.")
 
 
 def _checked(depth_map: DepthMap) -> tuple[np.ndarray, np.ndarray | None]:

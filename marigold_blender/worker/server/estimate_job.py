@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...depth_files.depth_map import DepthMap
 from ...depth_files.names import safe_stem
 from ...depth_files.read import read_depth
-from ...depth_files.write import write_depth
+from ...depth_files.write import copy_depth, write_depth
 from ...errors import MarigoldError
 from ...estimation.checkpoint_files import read_defaults
 from ...models.catalogue import find_model
@@ -116,32 +115,32 @@ def run_estimate(
     )
     cache = ResultCache(default_cache())
     kept = _kept(cache, key)
+    cached = kept is not None
     if kept is None:
         from .warm_estimator import compute_depth
 
         depth_map = compute_depth(photo, source_hash, folder, defaults.revision, settings, report, cancelled)
-        cache.store(key, lambda beside: write_depth(depth_map, beside, "result"))
-    else:
-        depth_map = kept
+        kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result")), depth_map.record
+    kept_files, kept_record = kept
 
     report("writing", 0, 1)
     name = safe_stem(request.name)
     record = replace(
-        depth_map.record,
+        kept_record,
         name=name,
         source=request.image or str(Path(request.photo).absolute()),
         camera=photo.camera,
         settings=settings.to_json(),
         model=settings.model,
     )
-    files = write_depth(replace(depth_map, record=record), output, name)
+    files = copy_depth(kept_files, record, output, name)
     files["photo"] = photo.path
     if not photo.shows_as_is:
         files["photo"] = write_upright_copy(photo, output / f"{name}_photo.png")
     report("writing", 1, 1)
     return EstimateResult(
         files={kind: str(path) for kind, path in files.items()},
-        cached=kept is not None,
+        cached=cached,
         seconds=round(time.monotonic() - started, 3),
         record=record,
     )
@@ -154,10 +153,10 @@ def _check_output(output: Path) -> None:
         raise MarigoldError("cannot_write", f"The output folder “{output}” is not writable: choose another.")
 
 
-def _kept(cache: ResultCache, key: str) -> DepthMap | None:
+def _kept(cache: ResultCache, key: str) -> tuple[dict[str, Path], DepthRecord] | None:
     files = cache.find(key)
     try:
-        return read_depth(files["depth"]) if files else None
+        return (files, read_depth(files["depth"]).record) if files else None
     except MarigoldError:
         return None  # damaged in a way that its size does not show: computed afresh, and stored over it
 
