@@ -35,6 +35,7 @@ class Job:
         overall: share of the whole job that is done, 0..1.
         result: what the worker answered, once DONE.
         error: why it FAILED.
+        stage_seconds: how long each stage that is over took.
         tag: whatever the submitter wants to find again (which scene, which options).
     """
 
@@ -51,5 +52,14 @@ class Job:
     result: dict[str, Any] | None = None
     error: MarigoldError | None = None
     restarts: int = 0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
     started_at: float = field(default=0.0, repr=False)
+    stage_started_at: float = field(default=0.0, repr=False)
     cancelled_at: float = field(default=0.0, repr=False)
+
+    def enter(self, stage: str, now: float) -> None:
+        """Note that another stage has begun at `now` (`time.monotonic`)."""
+        if stage != self.stage:
+            if self.started_at:
+                self.stage_seconds[self.stage] = self.stage_seconds.get(self.stage, 0.0) + now - self.stage_started_at
+            self.stage, self.stage_started_at = stage, now

@@ -165,7 +165,7 @@ class JobQueue:
             return [job]
         self._running = job
         job.state, job.stage = JobState.RUNNING, "starting"
-        job.started_at = time.monotonic()
+        job.started_at = job.stage_started_at = time.monotonic()
         self._worker.send({"type": "request", "job": job.id, "task": job.task, "payload": dict(job.payload)})
         return [job]
 
@@ -194,7 +194,8 @@ class JobQueue:
         kind = message["type"]
         if kind == "progress":
             if job.state is JobState.RUNNING:
-                job.stage, job.done, job.total = message["stage"], message["done"], message["total"]
+                job.enter(message["stage"], time.monotonic())
+                job.done, job.total = message["done"], message["total"]
                 job.overall = max(job.overall, message["overall"])
             return True
         if kind == "result":
@@ -236,7 +237,8 @@ class JobQueue:
         return [self._end(job, JobState.FAILED, _death(worker, job))]
 
     def _end(self, job: Job, state: JobState, error: MarigoldError | None = None) -> Job:
-        job.state, job.stage = state, state.value
+        job.state = state
+        job.enter(state.value, time.monotonic())
         job.error = error if state is JobState.FAILED else None
         if job is self._running:
             self._running = None
