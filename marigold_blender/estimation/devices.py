@@ -6,6 +6,11 @@ The policy stands here alone, so that it can be read, printed and changed in one
 
 from __future__ import annotations
 
+import contextlib
+import os
+import platform
+from pathlib import Path
+
 import psutil
 import torch
 
@@ -21,11 +26,13 @@ LIVE_COPIES = 4
 
 
 def choose_device(wish: str = "auto") -> torch.device:
-    """The device to compute on: `auto` takes CUDA (or ROCm), then Apple's MPS, then the CPU.
+    """The device to compute on: `auto` takes `MARIGOLD_DEVICE`, else CUDA (or ROCm), then Apple's MPS, then the CPU.
 
     Raises:
         MarigoldError: torch knows no such device or it is not there (`bad_input`).
     """
+    if wish == "auto":
+        wish = os.environ.get("MARIGOLD_DEVICE") or "auto"  # set from Blender's preferences
     if wish == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -40,12 +47,33 @@ def choose_device(wish: str = "auto") -> torch.device:
     return device
 
 
+def device_name(device: torch.device) -> str:
+    """What people call the device: “NVIDIA GeForce RTX 4090”, “Apple GPU”, a processor's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU"
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or platform.machine()
+
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
 def choose_dtype(device: torch.device) -> torch.dtype:
-    """The number format of weights and activations on `device`: single precision everywhere.
+    """The number format of weights and activations on `device`: `MARIGOLD_PRECISION`, else single precision everywhere.
 
     Half precision overflows in the decoder on some cards (black images) and needs a check with a repeat first.
+
+    Raises:
+        MarigoldError: `MARIGOLD_PRECISION` is no number format (`bad_input`).
     """
-    return torch.float32
+    wish = os.environ.get("MARIGOLD_PRECISION") or "float32"  # set from Blender's preferences
+    if wish not in PRECISIONS:
+        raise MarigoldError("bad_input", f"There is no precision “{wish}”: use {', '.join(PRECISIONS)}.")
+    return PRECISIONS[wish]
 
 
 def choose_batch_size(

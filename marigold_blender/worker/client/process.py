@@ -30,11 +30,13 @@ class WorkerConfig:
         python: interpreter that has torch and diffusers.
         cache: folder for results, jobs and logs.
         online: whether the worker may use the network (Blender's *Allow Online Access*).
+        environment: what else is set, as environment variables: device, precision, folders.
     """
 
     python: Path
     cache: Path
     online: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 class Worker:
@@ -167,6 +169,7 @@ def _open_log(path: Path):  # type: ignore[no-untyped-def]
 
 def _environment(config: WorkerConfig) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")}
+    environment |= dict(config.environment)
     environment["MARIGOLD_CACHE"] = str(config.cache)
     environment["HF_HUB_DISABLE_XET"] = "1"
     environment["HF_HUB_DISABLE_TELEMETRY"] = "1"

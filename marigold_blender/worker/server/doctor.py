@@ -74,13 +74,12 @@ def examine() -> dict[str, Any]:
 def _device() -> dict[str, Any]:
     import torch
 
-    from ...estimation.devices import choose_device, choose_dtype, free_memory
+    from ...estimation.devices import choose_device, choose_dtype, device_name, free_memory
 
     device = choose_device("auto")
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
         "device": str(device),
-        "name": name,
+        "name": device_name(device),
         "dtype": str(choose_dtype(device)).removeprefix("torch."),
         "free_mib": free_memory(device) >> 20,
         "threads": torch.get_num_threads(),

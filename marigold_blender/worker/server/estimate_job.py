@@ -67,12 +67,16 @@ class EstimateResult:
             file that Blender shows exactly as the network saw it: the given one, or an upright sRGB copy.
         cached: whether the depth had been computed before.
         seconds: what this request took.
+        device: name of the device, for people.
+        memory_mib: the most memory that computing held on it; 0 for a depth from the cache.
     """
 
     files: dict[str, str]
     cached: bool
     seconds: float
     record: DepthRecord
+    device: str
+    memory_mib: int
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -102,7 +106,8 @@ def run_estimate(
     defaults = read_defaults(folder)
     settings = request.settings.resolved(defaults.steps, defaults.resolution)
     report("importing", 0, 1)
-    from ...estimation.devices import choose_device, choose_dtype
+    from ...estimation.devices import choose_device, choose_dtype, device_name
+    from ...estimation.memory import peak_mib, start_measuring
 
     device = choose_device("auto")
     key = result_key(
@@ -116,11 +121,14 @@ def run_estimate(
     cache = ResultCache(default_cache())
     kept = _kept(cache, key)
     cached = kept is not None
+    memory_mib = 0
     if kept is None:
         from .warm_estimator import compute_depth
 
+        start_measuring(device)
         depth_map = compute_depth(photo, source_hash, folder, defaults.revision, settings, report, cancelled)
         kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result")), depth_map.record
+        memory_mib = peak_mib(device)
     kept_files, kept_record = kept
 
     report("writing", 0, 1)
@@ -143,6 +151,8 @@ def run_estimate(
         cached=cached,
         seconds=round(time.monotonic() - started, 3),
         record=record,
+        device=device_name(device),
+        memory_mib=memory_mib,
     )
 
 
