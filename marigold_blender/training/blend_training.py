@@ -10,11 +10,12 @@ from typing import Any
 
 from ..errors import MarigoldError
 from .data_sets import open_data_set
-from .finetune import FineTune, fine_tune
+from .finetune import FineTune, fine_tune, read_model_index
 from .loop import LoopSettings
 from .render import RenderPlan, render_data_set
 
 VIEWS = 4
+LEAST_SIZE = 320  # of the rendered pictures: smaller ones cost as much time
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,12 @@ class BlendTraining:
     """What to train on what.
 
     Attributes:
-        blend: a saved copy of the file; blender: the program to render it with (empty: this Python's bpy module).
+        blend: a saved copy of the file.
+        blender: the program to render it with; empty: the bpy module of `python` (empty: of this Python).
         base: folder of the model to start from.
         folder: takes the data set, the run and the result; asking again with the same folder goes on.
-        pictures: how many to render from free places.
+        pictures: how many to render, at most.
+        animation: of the file's own camera in the frames of its animation, instead of from free places.
         steps: optimiser steps in all.
         resolution: longer edge of the training views; 0: the base's own.
     """
@@ -34,7 +37,9 @@ class BlendTraining:
     base: str
     folder: str
     blender: str = ""
+    python: str = ""
     pictures: int = 200
+    animation: bool = False
     steps: int = 1000
     resolution: int = 0
     batch: int = 2
@@ -57,7 +62,8 @@ def train_on_blend(
 
     Args:
         report: told the stage (`rendering`, `training`), how much of it is done, and its total.
-        cancelled: asked between pictures and between steps; what was done so far is kept in the folder.
+        cancelled: asked between pictures and between views; what was done so far is kept in the folder, and if
+            training had begun, `folder/run/checkpoint` is a model trained so far.
 
     Returns:
         `model`: the checkpoint's folder; `pictures`: how many it was trained on.
@@ -65,7 +71,8 @@ def train_on_blend(
     Raises:
         MarigoldError: `cancelled`, or what is wrong with the file, the base or the folder.
     """
-    folder = Path(request.folder)
+    folder, base = Path(request.folder), Path(request.base)
+    resolution = request.resolution or read_model_index(base).get("default_processing_resolution") or 768
 
     def rendering(done: int, total: int) -> None:
         report("rendering", done, total)
@@ -73,13 +80,16 @@ def train_on_blend(
 
     plan = RenderPlan(
         folder / "data",
-        count=-(-request.pictures // VIEWS),
+        count=request.pictures if request.animation else -(-request.pictures // VIEWS),
         views=VIEWS,
+        size=max(resolution, LEAST_SIZE),
         samples=16,
         seed=request.seed,
         blend=Path(request.blend),
+        animation=request.animation,
     )
-    render_data_set(plan, rendering, Path(request.blender) if request.blender else None)
+    blender, python = (Path(program) if program else None for program in (request.blender, request.python))
+    render_data_set(plan, rendering, blender, python)
     samples = open_data_set(folder / "data")
     settings = LoopSettings(
         steps=request.steps,
@@ -88,7 +98,7 @@ def train_on_blend(
         warmup=min(100, request.steps // 10),
         log_every=1,
     )
-    tune = FineTune(Path(request.base), folder / "run", resolution=request.resolution, batch=request.batch, sky="far")
+    tune = FineTune(base, folder / "run", resolution=resolution, batch=request.batch, sky="far")
     report("training", 0, request.steps)
     model = fine_tune(
         tune, samples, settings, lambda step, steps, loss: report("training", step, steps), stop=cancelled

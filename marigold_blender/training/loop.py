@@ -93,7 +93,7 @@ def train(
         folder: takes `state.pt` (and the one before it), `log.csv` and `samples/`.
         report: called with (step, steps, mean loss since the last call).
         draw_sample: writes a picture of what the averaged network does to the path given.
-        stop: asked after every step; True saves and ends early.
+        stop: asked before every micro-batch; True saves the last whole step and ends early.
 
     Returns:
         The network with averaged weights.
@@ -114,19 +114,22 @@ def train(
     losses: list[float] = []
     saved = time.monotonic()
     for step in range(first, settings.until or settings.steps):
-        losses.append(_take_step(accelerator, network, optimiser, loss, settings, step))
+        value = _take_step(accelerator, network, optimiser, loss, settings, step, stop)
         plain = accelerator.unwrap_model(network)
-        _follow(average, plain, min(settings.ema, (1 + step) / (10 + step)))
-        done = step + 1
-        ends = done == (settings.until or settings.steps) or stop()
+        stopped = value is None  # within this step, which is taken anew when the run goes on
+        done = step if stopped else step + 1
+        ends = stopped or done == (settings.until or settings.steps)
+        if value is not None:
+            losses.append(value)
+            _follow(average, plain, min(settings.ema, (1 + step) / (10 + step)))
         if accelerator.is_main_process:
-            if done % settings.log_every == 0 or ends:
+            if losses and (done % settings.log_every == 0 or ends):
                 mean = sum(losses) / len(losses)
                 report(done, settings.steps, mean)
                 row = {"step": done, "loss": mean, "rate": learning_rate(settings, step), "time": time.time()}
                 _log(folder / "log.csv", row)
                 losses.clear()
-            if draw_sample and (done % settings.sample_every == 0 or ends):
+            if draw_sample and not stopped and (done % settings.sample_every == 0 or ends):
                 (folder / "samples").mkdir(exist_ok=True)
                 draw_sample(average, folder / f"samples/{done:07}.png")
             if time.monotonic() - saved > settings.save_every_s or ends:
@@ -139,13 +142,22 @@ def train(
 
 
 def _take_step(
-    accelerator: Accelerator, network: torch.nn.Module, optimiser: Any, loss: Loss, settings: LoopSettings, step: int
-) -> float:
-    """One optimiser step over all micro-batches; returns this process's mean loss."""
+    accelerator: Accelerator,
+    network: torch.nn.Module,
+    optimiser: Any,
+    loss: Loss,
+    settings: LoopSettings,
+    step: int,
+    stop: Callable[[], bool],
+) -> float | None:
+    """One optimiser step over all micro-batches; returns this process's mean loss, or None if it was stopped."""
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(settings, step)
     total = 0.0
     for micro in range(settings.accumulate):
+        if stop():
+            optimiser.zero_grad()
+            return None
         turn = Turn(settings.seed, step, micro, accelerator.process_index, accelerator.device)
         value = loss(network, turn) / settings.accumulate
         accelerator.backward(value)

@@ -61,12 +61,15 @@ class RenderPlan:
     lens_mm: tuple[float, float] = (18.0, 85.0)
 
 
-def render_data_set(plan: RenderPlan, report: Callable[[int, int], None], blender: Path | None = None) -> int:
+def render_data_set(
+    plan: RenderPlan, report: Callable[[int, int], None], blender: Path | None = None, python: Path | None = None
+) -> int:
     """Render what is missing of `plan`, then write the checksums.
 
     Args:
         report: called with (scenes done, scenes planned).
-        blender: a Blender to render with; by default this Python's bpy module.
+        blender: a Blender to render with.
+        python: without one: a Python that has the bpy module; by default this one.
 
     Returns:
         The number of pictures in the data set.
@@ -112,7 +115,7 @@ def render_data_set(plan: RenderPlan, report: Callable[[int, int], None], blende
         }
         write_whole(path, json.dumps(content).encode())
         plans.append(path)
-    _run(plan, plans, scenes, report, blender)
+    _run(plan, plans, scenes, report, renderer(blender, python))
     return write_checksums(plan.folder)
 
 
@@ -121,10 +124,10 @@ def _run(
     plans: list[Path],
     scenes: list[tuple[str, int]],
     report: Callable[[int, int], None],
-    blender: Path | None,
+    command: list[str],
 ) -> None:
     """Keep one process a share running until every share is done; a crash is retried while scenes get done."""
-    processes = {path: _start(path, blender) for path in plans}
+    processes = {path: _start(path, command) for path in plans}
     done_at_start = dict.fromkeys(plans, -1)
     try:
         while processes:
@@ -150,7 +153,7 @@ def _run(
                     )
                 else:
                     done_at_start[path] = done
-                    processes[path] = _start(path, blender)
+                    processes[path] = _start(path, command)
     finally:
         for process in processes.values():
             process.terminate()
@@ -158,12 +161,14 @@ def _run(
             process.wait()
 
 
-def _start(plan_path: Path, blender: Path | None) -> subprocess.Popen:
-    command = (
-        [str(blender), "-b", "--python-exit-code", "1", "--python", str(SCRIPT), "--"]
-        if blender
-        else [sys.executable, str(SCRIPT)]
-    )
+def renderer(blender: Path | None, python: Path | None) -> list[str]:
+    """The command that renders the plan file whose path is put after it."""
+    if blender:
+        return [str(blender), "-b", "--python-exit-code", "1", "--python", str(SCRIPT), "--", str(os.getpid())]
+    return [str(python or sys.executable), str(SCRIPT), str(os.getpid())]
+
+
+def _start(plan_path: Path, command: list[str]) -> subprocess.Popen:
     worker = int(plan_path.stem.rsplit("_", 1)[1])
     with plan_path.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(

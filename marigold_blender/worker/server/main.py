@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import signal
 import sys
 import threading
 import traceback
@@ -18,9 +17,10 @@ from pathlib import Path
 
 from ... import __version__
 from ...errors import MarigoldError
+from ...parent_death import die_with
 from ..protocol import PROTOCOL, Message, decode
 from .outbox import Outbox
-from .progress import Progress
+from .progress import SHARES, STAGE_SHARE, Progress
 from .tasks import TASKS
 
 DRAIN_S = 1.0
@@ -29,8 +29,7 @@ NICENESS = 5
 
 def main() -> None:
     """Serve until stdin closes or a shutdown is asked for, then exit without waiting for the computing thread."""
-    parent = int(sys.argv[2])
-    _die_with(parent)
+    die_with(int(sys.argv[2]))
     _lower_priority()
     outbox = Outbox(_claim_stdout())
     outbox.send(
@@ -92,7 +91,8 @@ class Computer:
         task = TASKS.get(request["task"])
         if task is None:
             raise MarigoldError("internal", f"The worker knows no task “{request['task']}”.")
-        progress = Progress(lambda update: self._outbox.send({"type": "progress", "job": job, **update}))
+        shares = SHARES.get(request["task"], STAGE_SHARE)
+        progress = Progress(lambda update: self._outbox.send({"type": "progress", "job": job, **update}), shares)
         return task(request["payload"], progress, lambda: job in self._cancelled)
 
 
@@ -119,20 +119,6 @@ def _claim_stdout() -> int:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return protocol
-
-
-def _die_with(parent: int) -> None:
-    """Linux: be killed when the parent dies, even if it leaves our stdin open in another child."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    try:
-        os.kill(parent, 0)
-    except ProcessLookupError:  # it died before we asked
-        os._exit(1)
 
 
 def _lower_priority() -> None:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-# How a job's time is shared out among its stages, roughly: within a stage, progress is counted, not timed.
+# How an estimate's time is shared out among its stages, roughly: within a stage, progress is counted, not timed.
 STAGE_SHARE = {
     "reading": 0.04,
     "importing": 0.10,  # torch, by the first job of a worker
@@ -17,6 +17,10 @@ STAGE_SHARE = {
     "aligning": 0.05,
     "writing": 0.05,
 }
+# The same for tasks with other stages, by the task's name.
+SHARES: dict[str, Mapping[str, float]] = {
+    "train": {"importing": 0.01, "rendering": 0.14, "training": 0.85},
+}
 
 
 class Progress:
@@ -24,15 +28,17 @@ class Progress:
 
     Args:
         send: takes the dictionary of those four.
+        shares: how the time is shared out among the stages, in their order.
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, send: Callable[[dict[str, Any]], None], shares: Mapping[str, float] = STAGE_SHARE) -> None:
         self._send = send
+        self._shares = shares
         self._overall = 0.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        names = list(STAGE_SHARE)
-        before = sum(STAGE_SHARE[name] for name in names[: names.index(stage)])
+        names = list(self._shares)
+        before = sum(self._shares[name] for name in names[: names.index(stage)])
         share = done / total if total else 0.0
-        self._overall = max(self._overall, before + STAGE_SHARE[stage] * share)
+        self._overall = max(self._overall, before + self._shares[stage] * share)
         self._send({"stage": stage, "done": done, "total": total, "overall": round(self._overall, 4)})

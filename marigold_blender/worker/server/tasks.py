@@ -27,4 +27,13 @@ def doctor(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dic
     return examine()
 
 
-TASKS: dict[str, Task] = {"estimate": estimate, "doctor": doctor}
+def train(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    report("importing", 0, 1)
+    from ...training.blend_training import BlendTraining, train_on_blend
+    from .warm_estimator import forget_model
+
+    forget_model()  # training needs the memory
+    return train_on_blend(BlendTraining.from_json(payload), report, cancelled)
+
+
+TASKS: dict[str, Task] = {"estimate": estimate, "doctor": doctor, "train": train}

@@ -16,6 +16,7 @@ import torch
 
 from ... import __version__
 from ...depth_files.depth_map import DepthMap
+from ...estimation.devices import release_cached_memory
 from ...estimation.estimator import Estimator
 from ...photos.photo import Photo
 from ...record import DepthRecord
@@ -72,9 +73,17 @@ def compute_depth(
     return DepthMap(prediction.depth, photo.valid, prediction.uncertainty, record)
 
 
+def forget_model() -> None:
+    """Drop the loaded weights and give their memory back."""
+    global _warm
+    if _warm is not None:
+        device, _warm = _warm.device, None
+        release_cached_memory(device)
+
+
 def _loaded(folder: Path, revision: str) -> Estimator:
     global _warm
     if _warm is None or _warm.revision != revision:
-        _warm = None  # before loading: two models at once may not fit
+        forget_model()  # before loading: two models at once may not fit
         _warm = Estimator.load(folder)
     return _warm
