@@ -51,7 +51,24 @@ def worker_config() -> WorkerConfig:
             f"There is no Python at “{python}”: correct Worker Python in the add-on's preferences.",
             fix="preferences.addon_show",
         )
-    return WorkerConfig(python=Path(python), cache=cache_folder(), online=bpy.app.online_access)
+    return WorkerConfig(
+        python=Path(python), cache=cache_folder(), online=bpy.app.online_access, environment=_environment()
+    )
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    chosen = {"MARIGOLD_DEVICE": device(), "MARIGOLD_PRECISION": precision()}
+    return tuple((name, value) for name, value in chosen.items() if value)
+
+
+def device() -> str:
+    """What to compute on: `MARIGOLD_DEVICE` or the preference; empty: the worker chooses."""
+    return os.environ.get("MARIGOLD_DEVICE") or preferences().device.removeprefix("auto")
+
+
+def precision() -> str:
+    """The number format: `MARIGOLD_PRECISION` or the preference; empty: the worker chooses."""
+    return os.environ.get("MARIGOLD_PRECISION") or preferences().precision.removeprefix("auto")
 
 
 def idle_seconds() -> float:

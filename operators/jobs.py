@@ -35,6 +35,11 @@ class MARIGOLD_OT_apply_result(bpy.types.Operator):
 
     task: IntProperty(name="Task", description="Number of the task", options={"HIDDEN"})
 
+    @classmethod
+    def poll(cls, context):
+        cls.poll_message_set("Leave Edit Mode first: the result is added in Object Mode")
+        return context.mode == "OBJECT"
+
     def execute(self, context):
         task = session.find(self.task)
         if task is None:

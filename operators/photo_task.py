@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One photo's way from the click to the scene, in phases. Driven by `session` (window) or `run_blocking` (scripts)."""
 
-import itertools
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,11 @@ from ..marigold_blender.scene.photo_scene import PhotoSceneOptions, build_photo_
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
+from ..marigold_blender.worker.client.past_runs import PastRuns
+from . import state
+from .delivery import deliver
 from .sources import Source, prepare_source
-
-_numbers = itertools.count(1)
-
-
-class Phase(Enum):
-    READING = "Reading the source"
-    WORKING = "Working"
-    BUILDING = "Building the scene"
-    WAITING = "Waiting for Object Mode"
-    OFFERED = "Ready"
-    OVER = "Done"
+from .task import Phase, Shown, is_done, job_shown, new_id
 
 
 @dataclass
@@ -45,9 +36,15 @@ class PhotoTask:
     options: PhotoSceneOptions | None
     scene_uid: int
     output: str | None = None
-    id: int = field(default_factory=lambda: next(_numbers))
+    id: int = field(default_factory=new_id)
     phase: Phase = Phase.READING
     job: Job | None = None
+    icon: str = "IMAGE_DATA"
+    offer: str = "Add to This Scene"
+
+    @property
+    def title(self) -> str:
+        return self.source.title
 
     def queue_job(self, queue: JobQueue) -> None:
         """Read the source and hand the job to the queue.
@@ -66,8 +63,37 @@ class PhotoTask:
             "settings": self.settings.to_json(),
             "output": self.output or str(folder / "result"),
         }
-        self.job = queue.submit("estimate", payload, folder)
+        self.job = queue.submit("estimate", payload, folder, tag=state.run_kind(self.settings))
         self.phase = Phase.WORKING
+
+    def advance(self, queue: JobQueue) -> None:
+        if self.phase is Phase.READING:
+            self.queue_job(queue)
+        elif self.phase is Phase.WORKING:
+            assert self.job is not None
+            if is_done(self.job):
+                state.past_runs().note(self.job.tag, self.job)
+                self.phase = Phase.BUILDING
+        elif self.phase in (Phase.BUILDING, Phase.WAITING):
+            deliver(self)
+
+    def cancel(self, queue: JobQueue) -> None:
+        if self.job:
+            queue.cancel(self.job)
+        if self.job is None or self.job.state.is_over:
+            self.phase = Phase.OVER
+
+    def discard(self) -> None:
+        if self.job:
+            JobQueue.discard(self.job)
+
+    def shown(self, past_runs: PastRuns, now: float) -> Shown:
+        if self.phase is not Phase.WORKING or self.job is None:
+            return Shown(self.phase.value, self.job.overall if self.job else 0.0)
+        return job_shown(self.job, past_runs.seconds_left(self.job.tag, self.job, now))
+
+    def again(self) -> "PhotoTask":
+        return replace(self, id=new_id(), phase=Phase.READING, job=None)
 
     def apply(self, context: bpy.types.Context) -> dict[str, Any]:
         """Bring the job's result into the context's scene; the names of what was made.
@@ -81,7 +107,7 @@ class PhotoTask:
         made = {"depth": depth.name}
         if self.options:
             made["object"] = build_photo_scene(context, depth, self.options).name
-        JobQueue.discard(self.job)
+        self.discard()
         self.phase = Phase.OVER
         return made
 
@@ -94,17 +120,28 @@ def run_blocking(task: PhotoTask, queue: JobQueue, context: bpy.types.Context) -
     """
     task.queue_job(queue)
     assert task.job is not None
+    wait_printing(task.job, task.title, queue)
+    assert task.job.result is not None
+    state.past_runs().note(task.job.tag, task.job)
+    if task.output:
+        for kind, path in task.job.result["files"].items():
+            if Path(path).parent == Path(task.output):  # the photo may be the user's own file
+                print(f"marigold: {kind}: {path}")
+    return task.apply(context)
+
+
+def wait_printing(job: Job, title: str, queue: JobQueue) -> None:
+    """Block until a job is done, printing its stages.
+
+    Raises:
+        MarigoldError: it failed.
+    """
     shown = ""
 
     def show_stage(job: Job) -> None:
         nonlocal shown
         if job.stage != shown:
             shown = job.stage
-            print(f"marigold: {task.source.title}: {shown}", flush=True)
+            print(f"marigold: {title}: {shown}", flush=True)
 
-    queue.wait(task.job, show_stage)
-    if task.output:
-        for kind, path in task.job.result["files"].items():
-            if Path(path).parent == Path(task.output):  # the photo may be the user's own file
-                print(f"marigold: {kind}: {path}")
-    return task.apply(context)
+    queue.wait(job, show_stage)

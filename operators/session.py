@@ -4,89 +4,107 @@
 The timer is persistent, so a job outlives the file it was started from. Panels draw from what stands here.
 """
 
+import time
+import traceback
 from dataclasses import dataclass
 
 import bpy
 
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.worker.client.job import JobState
 from ..marigold_blender.worker.client.jobs import JobQueue
+from . import state
 from .config import idle_seconds, worker_config
-from .photo_task import Phase, PhotoTask
+from .task import Phase, Shown, Task
 
 BUSY_S = 0.1
 IDLE_S = 1.0
+KEPT_FAILURES = 20
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed task, to be shown until it is dismissed."""
+    """A failed task, to be shown until it is dismissed or tried again."""
 
-    title: str
+    task: Task
     error: MarigoldError
+
+    @property
+    def title(self) -> str:
+        return self.task.title
 
 
 queue = JobQueue(worker_config, idle_seconds)
-tasks: list[PhotoTask] = []
+tasks: list[Task] = []
 failures: list[Failure] = []
 
 
-def start(task: PhotoTask) -> None:
-    """Take a task on; the timer does the rest."""
+def start(task: Task) -> None:
+    """Take a task on; the timer does the rest. An earlier failure of the same is no longer of interest."""
+    failures[:] = [failure for failure in failures if failure.title != task.title]
     tasks.append(task)
-    failures.clear()
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=BUSY_S, persistent=True)
+    keep_ticking()
     redraw()
 
 
-def cancel(task: PhotoTask) -> None:
-    if task.job:
-        queue.cancel(task.job)
-    if task.job is None or task.job.state.is_over:
+def keep_ticking() -> None:
+    """Have the timer run; it ends by itself when there is nothing left to do."""
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=BUSY_S, persistent=True)
+
+
+def cancel(task: Task) -> None:
+    task.cancel(queue)
+    if task.phase in (Phase.OVER, Phase.OFFERED):
         drop(task)
     redraw()
 
 
-def drop(task: PhotoTask) -> None:
+def drop(task: Task) -> None:
     """Forget a task and delete its files."""
-    if task.job:
-        queue.discard(task.job)
+    task.discard()
     tasks.remove(task)
 
 
-def find(task_id: int) -> PhotoTask | None:
+def find(task_id: int) -> Task | None:
     return next((task for task in tasks if task.id == task_id), None)
+
+
+def shown(task: Task) -> Shown:
+    return task.shown(state.past_runs(), time.monotonic())
 
 
 def shutdown() -> None:
     """End the worker and forget everything: the extension is being disabled."""
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
+    for task in list(tasks):
+        task.cancel(queue)
     queue.shutdown()
-    tasks.clear()
+    for task in list(tasks):
+        drop(task)
     failures.clear()
+    state.forget()
 
 
 def redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
+            if area.type in {"VIEW_3D", "IMAGE_EDITOR", "PREFERENCES"}:
                 for region in area.regions:
-                    if region.type == "UI":
+                    if region.type in {"UI", "WINDOW"} and (region.type == "UI") is (area.type != "PREFERENCES"):
                         region.tag_redraw()
 
 
 def _tick() -> float | None:
     changed = bool(queue.poll())
+    held = False  # one step a tick that holds the main thread: ten photos are not read at once
     for task in list(tasks):
         phase = task.phase
-        try:
-            _advance(task)
-        except MarigoldError as error:
-            failures.append(Failure(task.source.title, error))
-            drop(task)
-        changed |= task.phase is not phase or task.phase is Phase.OVER
+        if phase.holds and held:
+            continue
+        held = held or phase.holds
+        _advance(task)
+        changed |= task.phase is not phase or task not in tasks
     if changed:
         redraw()
     if tasks:
@@ -94,43 +112,24 @@ def _tick() -> float | None:
     return IDLE_S if queue.worker_pid else None
 
 
-def _advance(task: PhotoTask) -> None:
-    """Take one step. Steps that hold the main thread start one tick after their stage is shown."""
-    if task.phase is Phase.READING:
-        task.queue_job(queue)
-    elif task.phase is Phase.WORKING and task.job.state.is_over:
-        if task.job.state is JobState.DONE:
-            task.phase = Phase.BUILDING
-        elif task.job.error:
-            raise task.job.error
-        else:
-            drop(task)  # cancelled: nothing to tell
-    elif task.phase in (Phase.BUILDING, Phase.WAITING):
-        _build(task)
+def _advance(task: Task) -> None:
+    """One step of a task; what fails is shown until it is dismissed."""
+    try:
+        task.advance(queue)
+    except MarigoldError as error:
+        _end(task, error)
+    except Exception as error:  # noqa: BLE001 - a timer that raises is never called again, and every job would hang
+        traceback.print_exc()
+        sentence = f"The job stopped on an unexpected fault ({type(error).__name__}: {error}): please report it."
+        _end(task, MarigoldError("internal", sentence, details=traceback.format_exc()))
+    else:
+        if task.phase is Phase.OVER and task in tasks:
+            drop(task)
 
 
-def _build(task: PhotoTask) -> None:
-    scene = next((s for s in bpy.data.scenes if s.session_uid == task.scene_uid), None)
-    if scene is None:
-        task.phase = Phase.OFFERED
-        return
-    window = _window_of(scene)
-    with bpy.context.temp_override(window=window):
-        if bpy.context.mode != "OBJECT":
-            task.phase = Phase.WAITING
-            return
-    with bpy.context.temp_override(window=window, scene=scene, view_layer=_view_layer(window, scene)):
-        try:
-            # True: one undo step of its own, which a call from a timer would otherwise not get
-            bpy.ops.marigold.apply_result("EXEC_DEFAULT", True, task=task.id)
-        except RuntimeError as error:
-            raise MarigoldError("internal", f"The result could not be built: {error}") from error
-
-
-def _window_of(scene: bpy.types.Scene) -> bpy.types.Window:
-    windows = bpy.context.window_manager.windows
-    return next((window for window in windows if window.scene == scene), windows[0])
-
-
-def _view_layer(window: bpy.types.Window, scene: bpy.types.Scene) -> bpy.types.ViewLayer:
-    return window.view_layer if window.scene == scene else scene.view_layers[0]
+def _end(task: Task, error: MarigoldError) -> None:
+    if error.kind != "cancelled":  # cancelled: nothing to tell
+        failures.append(Failure(task, error))
+        del failures[:-KEPT_FAILURES]
+    if task in tasks:
+        drop(task)

@@ -6,10 +6,9 @@ import textwrap
 import bpy
 
 from ..marigold_blender.scene.depth_image import is_depth_image
-from ..marigold_blender.worker.client.job import JobState
 from ..operators import session
 from ..operators.config import ROOT_PACKAGE
-from ..operators.photo_task import Phase, PhotoTask
+from ..operators.task import Phase, Task
 
 PIXELS_PER_CHARACTER = 7.0
 
@@ -165,27 +164,18 @@ def draw_run(layout: bpy.types.UILayout, source: dict[str, str]) -> None:
             setattr(properties, name, value)
 
 
-def draw_task(layout: bpy.types.UILayout, task: PhotoTask) -> None:
+def draw_task(layout: bpy.types.UILayout, task: Task) -> None:
     box = layout.box()
-    box.label(text=task.source.title, icon="TIME")
+    box.label(text=task.title, icon=task.icon)
     if task.phase is Phase.OFFERED:
         row = box.row()
-        row.operator("marigold.apply_result", icon="IMPORT").task = task.id
+        row.operator("marigold.apply_result", text=task.offer, icon="IMPORT").task = task.id
         row.operator("marigold.cancel_job", text="", icon="X").task = task.id
         return
+    shown = session.shown(task)
     row = box.row(align=True)
-    row.progress(factor=task.job.overall if task.job else 0.0, text=stage_text(task))
+    row.progress(factor=shown.fraction, text=shown.text)
     row.operator("marigold.cancel_job", text="", icon="X").task = task.id
-
-
-def stage_text(task: PhotoTask) -> str:
-    """What is being done, for people: “Denoising 3/4”."""
-    job = task.job
-    if task.phase is not Phase.WORKING or job is None:
-        return task.phase.value
-    if job.state is JobState.RUNNING and job.total > 1:
-        return f"{job.stage.capitalize()} {job.done}/{job.total}"
-    return job.stage.capitalize()
 
 
 def draw_failures(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

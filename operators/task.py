@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the job list holds: photos, trainings, downloads, an installation. `session` drives them, panels draw them."""
+
+import itertools
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.worker.client.job import Job, JobState
+from ..marigold_blender.worker.client.jobs import JobQueue
+from ..marigold_blender.worker.client.past_runs import PastRuns
+
+_numbers = itertools.count(1)
+
+
+class Phase(Enum):
+    """Where a task stands, in words for people."""
+
+    READING = "Reading the source"
+    SAVING = "Saving a copy of this file"
+    WORKING = "Working"
+    BUILDING = "Building the scene"
+    WAITING = "Waiting for Object Mode"
+    OFFERED = "Ready"
+    OVER = "Done"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the next step holds the main thread: it starts one tick after the stage is shown."""
+        return self in (Phase.READING, Phase.SAVING, Phase.BUILDING)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How far a task is, for people.
+
+    Attributes:
+        text: “Denoising 3/4”.
+        fraction: share that is done, 0..1.
+        seconds_left: None where it is not known.
+    """
+
+    text: str
+    fraction: float = 0.0
+    seconds_left: float | None = None
+
+
+class Task(Protocol):
+    """One entry of the job list.
+
+    Attributes:
+        id: its number, by which operators name it.
+        icon: Blender's name of the icon before its title.
+        offer: what its button says in the phase OFFERED.
+    """
+
+    id: int
+    icon: str
+    offer: str
+    phase: Phase
+
+    @property
+    def title(self) -> str: ...
+
+    def advance(self, queue: JobQueue) -> None:
+        """Take one step, never waiting. Raises MarigoldError when the task has failed."""
+
+    def cancel(self, queue: JobQueue) -> None:
+        """Ask to stop; the phase is OVER at once where nothing runs yet."""
+
+    def discard(self) -> None:
+        """Delete the task's own files: it is over, or nobody wants its result."""
+
+    def shown(self, past_runs: PastRuns, now: float) -> Shown:
+        """How far it is at `now` (`time.monotonic`). Called in draw: no disk, no waiting."""
+
+    def again(self) -> "Task":
+        """The same, to be tried once more."""
+
+
+def new_id() -> int:
+    return next(_numbers)
+
+
+def is_done(job: Job) -> bool:
+    """Whether a job has its result.
+
+    Raises:
+        MarigoldError: it failed, or was cancelled (`cancelled`).
+    """
+    if job.error:
+        raise job.error
+    if job.state is JobState.CANCELLED:
+        raise MarigoldError("cancelled", "The job was cancelled.")
+    return job.state is JobState.DONE
+
+
+def job_shown(job: Job, seconds_left: float | None = None) -> Shown:
+    """How far a job of the worker is."""
+    text = job.stage.capitalize()
+    if job.state is JobState.RUNNING and job.total > 1:
+        text = f"{text} {job.done}/{job.total}"
+    return Shown(text, job.overall, seconds_left)
