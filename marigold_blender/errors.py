@@ -12,6 +12,9 @@ ErrorKind = Literal[
     "bad_input",  # the photo, a setting or a name is not usable
     "no_runtime",  # no Python with torch and diffusers to run the worker in
     "no_model",  # the model folder is missing, incomplete or damaged
+    "licence",  # the model's licence has not been accepted yet
+    "offline",  # online access is off: nothing was sent
+    "network",  # a server cannot be reached, refuses or sends something wrong
     "cannot_write",  # the output or cache folder is not writable, or the disk is full
     "out_of_memory",
     "worker_died",

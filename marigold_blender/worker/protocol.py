@@ -7,13 +7,16 @@
 | client | `request` | `job`, `task`, `payload` |
 | client | `cancel` | `job`; answered at once by `cancelling`, later by the job's `error` of kind `cancelled` |
 | client | `ping` | `id`; answered at once by `pong` |
+| client | `online` | `allowed`: whether the network may be used from now on (not before the first of these) |
 | client | `shutdown` | the worker stops what it does and exits |
-| worker | `progress` | `job`, `stage`, `done`, `total`, `overall` (0..1 of the whole job) |
+| worker | `progress` | `job`, `stage`, `done`, `total`, `overall` (0..1 of the whole job); of bytes also their \
+`bytes_per_s` and `seconds_left` (or null) |
 | worker | `log` | `text` |
 | worker | `result` | `job`, `result` |
 | worker | `error` | `job`, `error` (see `MarigoldError.to_json`) |
 
-Messages stay small: arrays travel as files. Standard library only: both sides import this.
+Each task belongs to a lane; the worker runs one job of each lane at a time, so that a download goes on beside an
+estimate. Messages stay small: arrays travel as files. Standard library only: both sides import this.
 """
 
 from __future__ import annotations
@@ -21,9 +24,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 Message = dict[str, Any]
+
+INFERENCE, DOWNLOADS = "inference", "downloads"
+LANES = (INFERENCE, DOWNLOADS)
+DOWNLOAD_TASKS = ("download_model", "verify_model", "move_models")
+
+
+def lane_of(task: str) -> str:
+    """The lane that a task runs in."""
+    return DOWNLOADS if task in DOWNLOAD_TASKS else INFERENCE
 
 
 def encode(message: Message) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MarigoldError
+from ..protocol import lane_of
 
 
 class JobState(Enum):
@@ -33,6 +34,8 @@ class Job:
         folder: the job's own folder, for the files that go to and come from the worker; deleted with `discard`.
         stage, done, total: what is being done, and how much of it.
         overall: share of the whole job that is done, 0..1.
+        bytes_per_s: how fast it goes where `done` and `total` count bytes; else 0.
+        seconds_left: what that speed leaves to wait; None where it says nothing.
         result: what the worker answered, once DONE.
         error: why it FAILED.
         stage_seconds: how long each stage that is over took.
@@ -49,6 +52,8 @@ class Job:
     done: int = 0
     total: int = 0
     overall: float = 0.0
+    bytes_per_s: float = 0.0
+    seconds_left: float | None = None
     result: dict[str, Any] | None = None
     error: MarigoldError | None = None
     restarts: int = 0
@@ -56,6 +61,11 @@ class Job:
     started_at: float = field(default=0.0, repr=False)
     stage_started_at: float = field(default=0.0, repr=False)
     cancelled_at: float = field(default=0.0, repr=False)
+
+    @property
+    def lane(self) -> str:
+        """One job of each lane runs at a time."""
+        return lane_of(self.task)
 
     def enter(self, stage: str, now: float) -> None:
         """Note that another stage has begun at `now` (`time.monotonic`)."""

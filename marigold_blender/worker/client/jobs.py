@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The queue of jobs: one worker, one job at a time, polled by a timer in a window or waited for by a script.
+"""The queue of jobs: one worker, one job of each lane at a time; a timer polls it in a window, a script waits for it.
 
+A download runs beside an estimate, and goes on in a new worker when the worker ends: what it has fetched is on disk.
 Used by the operators (through `operators/session.py`) and by tests. Never blocks but in `wait` and `shutdown`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -16,18 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MarigoldError
-from ..protocol import Message
+from ..protocol import DOWNLOADS, LANES, Message
 from .job import Job, JobState
 from .process import Worker, WorkerConfig
+from .worker_death import death_of
 
 CANCEL_GRACE_S = 10.0  # a worker that does not stop within this is killed
 START_TIMEOUT_S = 120.0  # first import of a cold disk can take a minute
 WAIT_STEP_S = 0.01
 STALE_FOLDER_S = 24 * 3600.0
+DOWNLOAD_RESTARTS = 3  # how many workers may die under one download
 
 
 class JobQueue:
-    """Runs jobs one after the other in a worker that stays warm between them.
+    """Runs the jobs of each lane one after the other, in a worker that stays warm between them.
 
     Args:
         config: asked before each worker is started, so that changed preferences count from the next start.
@@ -39,7 +43,7 @@ class JobQueue:
         self._idle_s = idle_s
         self._worker: Worker | None = None
         self._waiting: deque[Job] = deque()
-        self._running: Job | None = None
+        self._running: dict[str, Job] = {}  # by lane
         self._numbers = itertools.count(1)
         self._last_busy = time.monotonic()
 
@@ -49,8 +53,8 @@ class JobQueue:
 
     @property
     def active(self) -> list[Job]:
-        """The running job, then the queued ones."""
-        return ([self._running] if self._running else []) + list(self._waiting)
+        """The running jobs, then the queued ones."""
+        return [*self._running.values(), *self._waiting]
 
     def new_folder(self) -> Path:
         """An empty folder for the files of the next job.
@@ -72,7 +76,7 @@ class JobQueue:
         return folder
 
     def submit(self, task: str, payload: Mapping[str, Any], folder: Path, tag: Any = None) -> Job:
-        """Queue a job; it starts with the next `poll`."""
+        """Queue a job; it starts with the next `poll` in which its lane is free."""
         job = Job(id=folder.name, task=task, payload=payload, folder=folder, tag=tag)
         self._waiting.append(job)
         return job
@@ -91,8 +95,11 @@ class JobQueue:
         """Take what the worker has said and start what can start; the jobs that changed. Takes well under 1 ms."""
         changed = self._receive()
         changed += self._check_worker()
-        if self._running is None and self._waiting:
-            changed += self._start_next()
+        for lane in LANES:
+            if lane not in self._running:
+                changed += self._start_next(lane)
+        if DOWNLOADS in self._running:
+            self._tell_online()
         if self._running or self._waiting:
             self._last_busy = time.monotonic()
         elif self._worker and 0 < self._idle_s() < time.monotonic() - self._last_busy:
@@ -125,22 +132,25 @@ class JobQueue:
         return job.result
 
     def stop_worker(self) -> None:
-        """End the worker and give back all its memory; a running job fails, queued ones start a new worker."""
+        """End the worker and give back all its memory; an estimate fails, a download goes on in a new worker."""
         if self._worker:
             self._worker.stop()
             self._worker = None
-        if self._running:
-            state = JobState.CANCELLED if self._running.state is JobState.CANCELLING else JobState.FAILED
-            self._end(
-                self._running, state, MarigoldError("worker_died", "The worker was stopped while it ran this job.")
-            )
+        for job in list(self._running.values()):
+            if job.state is JobState.CANCELLING:
+                self._end(job, JobState.CANCELLED)
+            elif job.lane == DOWNLOADS:
+                self._put_back(job)
+            else:
+                stopped = MarigoldError("worker_died", "The worker was stopped while it ran this job.")
+                self._end(job, JobState.FAILED, stopped)
 
     def shutdown(self) -> None:
         """Cancel everything and end the worker: the end of the session."""
         for job in list(self._waiting):
             self.cancel(job)
-        if self._running:
-            self._running.state = JobState.CANCELLING
+        for job in self._running.values():
+            job.state = JobState.CANCELLING
         self.stop_worker()
 
     @staticmethod
@@ -153,40 +163,58 @@ class JobQueue:
         """Delete a folder made by `new_folder` that came to nothing."""
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _start_next(self) -> list[Job]:
-        job = self._waiting.popleft()
+    def _start_next(self, lane: str) -> list[Job]:
+        job = next((job for job in self._waiting if job.lane == lane), None)
+        if job is None:
+            return []
         try:
-            if self._worker and self._worker.config != self._config():
+            config = self._config()
+            if self._worker and config.needs_another_worker_than(self._worker.config):
+                if self._running:
+                    return []  # changed preferences count once the other lane is through
                 self.stop_worker()
             if self._worker is None:
-                self._worker = Worker(self._config())
+                self._worker = Worker(config)
+            self._worker.set_online(config.online)
         except MarigoldError as error:
-            self._end(job, JobState.FAILED, error)
-            return [job]
-        self._running = job
+            self._waiting.remove(job)
+            return [self._end(job, JobState.FAILED, error)]
+        self._waiting.remove(job)
+        self._running[lane] = job
         job.state, job.stage = JobState.RUNNING, "starting"
         job.started_at = job.stage_started_at = time.monotonic()
         self._worker.send({"type": "request", "job": job.id, "task": job.task, "payload": dict(job.payload)})
         return [job]
 
+    def _tell_online(self) -> None:
+        """Leave to use the network can be taken back while something is being fetched."""
+        with contextlib.suppress(MarigoldError):  # it says why with the next job
+            if self._worker:
+                self._worker.set_online(self._config().online)
+
+    def _put_back(self, job: Job) -> Job:
+        """Let a job that lost its worker wait for the next one."""
+        del self._running[job.lane]
+        job.state, job.stage, job.bytes_per_s, job.seconds_left = JobState.QUEUED, "queued", 0.0, None
+        self._waiting.appendleft(job)
+        return job
+
     def _receive(self) -> list[Job]:
         if self._worker is None:
             return []
-        changed: list[Job] = []
         try:
             messages = self._worker.receive()
         except ValueError as error:  # not our protocol: a wrong program, or a broken one
             self._worker.stop()
-            if self._running:
-                failure = MarigoldError(
-                    "worker_died", "The worker sent something that is not a message.", details=str(error)
-                )
-                changed.append(self._end(self._running, JobState.FAILED, failure))
             self._worker = None
-            return changed
+            failure = MarigoldError(
+                "worker_died", "The worker sent something that is not a message.", details=str(error)
+            )
+            return [self._end(job, JobState.FAILED, failure) for job in list(self._running.values())]
+        changed: list[Job] = []
         for message in messages:
-            job = self._running
-            if job and message.get("job") == job.id and self._apply(job, message) and job not in changed:
+            job = next((job for job in self._running.values() if job.id == message.get("job")), None)
+            if job and self._apply(job, message) and job not in changed:
                 changed.append(job)
         return changed
 
@@ -197,6 +225,7 @@ class JobQueue:
                 job.enter(message["stage"], time.monotonic())
                 job.done, job.total = message["done"], message["total"]
                 job.overall = max(job.overall, message["overall"])
+                job.bytes_per_s, job.seconds_left = message.get("bytes_per_s", 0.0), message.get("seconds_left")
             return True
         if kind == "result":
             assert self._worker is not None
@@ -212,59 +241,42 @@ class JobQueue:
         return False
 
     def _check_worker(self) -> list[Job]:
-        worker, job = self._worker, self._running
+        worker = self._worker
         if worker is None:
             return []
         now = time.monotonic()
-        if job and job.state is JobState.CANCELLING and now - job.cancelled_at > CANCEL_GRACE_S:
+        running = list(self._running.values())
+        if any(job.state is JobState.CANCELLING and now - job.cancelled_at > CANCEL_GRACE_S for job in running):
             self.stop_worker()
-            return [job]
+            return running
         if not worker.ready and now - worker.started_at > START_TIMEOUT_S:
             worker.process.kill()
         if worker.is_alive():
             return []
         worker.stop()
         self._worker = None
-        if job is None:
-            return []
+        return [self._after_death(worker, job) for job in running]
+
+    def _after_death(self, worker: Worker, job: Job) -> Job:
         if job.state is JobState.CANCELLING:
-            return [self._end(job, JobState.CANCELLED)]
-        if worker.served and job.stage == "starting" and not job.restarts:
-            # it died between two jobs, which nobody could see before it was given this one
-            self._running, job.state, job.restarts = None, JobState.QUEUED, 1
-            self._waiting.appendleft(job)
-            return [job]
-        return [self._end(job, JobState.FAILED, _death(worker, job))]
+            return self._end(job, JobState.CANCELLED)
+        # it died between two jobs, which nobody could see before it was given this one
+        was_dead = worker.served and job.stage == "starting" and not job.restarts
+        resumes = worker.ready and job.lane == DOWNLOADS and job.restarts < DOWNLOAD_RESTARTS
+        if was_dead or resumes:
+            job.restarts += 1
+            return self._put_back(job)
+        return self._end(job, JobState.FAILED, death_of(worker, job))
 
     def _end(self, job: Job, state: JobState, error: MarigoldError | None = None) -> Job:
         job.state = state
         job.enter(state.value, time.monotonic())
         job.error = error if state is JobState.FAILED else None
-        if job is self._running:
-            self._running = None
+        if self._running.get(job.lane) is job:
+            del self._running[job.lane]
         if state is not JobState.DONE:
             self.discard(job)
         return job
-
-
-def _death(worker: Worker, job: Job) -> MarigoldError:
-    log = worker.log_tail()
-    code = worker.process.returncode
-    if not worker.ready and code >= 0:
-        return MarigoldError(
-            "no_runtime",
-            f"“{worker.config.python}” did not start as Marigold's worker: choose a Python 3.11 or newer that has "
-            "torch and diffusers in the add-on's preferences.",
-            fix="preferences.addon_show",
-            details=log,
-        )
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-    return MarigoldError(
-        "worker_died",
-        f"The worker {how} while {job.stage}: start the job again; if it happens again, try a smaller resolution "
-        "(the log says more).",
-        details=log,
-    )
 
 
 def _remove_stale(jobs: Path) -> None:

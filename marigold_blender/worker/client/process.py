@@ -7,7 +7,7 @@ import contextlib
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import MarigoldError
@@ -29,7 +29,7 @@ class WorkerConfig:
     Attributes:
         python: interpreter that has torch and diffusers.
         cache: folder for results, jobs and logs.
-        online: whether the worker may use the network (Blender's *Allow Online Access*).
+        online: whether the worker may use the network (Blender's *Allow Online Access*); may change while it runs.
         environment: what else is set, as environment variables: device, precision, folders.
     """
 
@@ -37,6 +37,10 @@ class WorkerConfig:
     cache: Path
     online: bool = False
     environment: tuple[tuple[str, str], ...] = ()
+
+    def needs_another_worker_than(self, other: WorkerConfig) -> bool:
+        """Whether a worker that was started with `other` cannot serve this."""
+        return replace(self, online=other.online) != other
 
 
 class Worker:
@@ -83,6 +87,14 @@ class Worker:
         self._job_object = tie_to_us(self.process)
         self._pipes = open_pipes(self.process.stdout, self.process.stdin)
         self.send({"type": "hello", "protocol": PROTOCOL})
+        self._online = False
+        self.set_online(config.online)
+
+    def set_online(self, online: bool) -> None:
+        """Let the worker use the network, or stop it at once."""
+        if online != self._online:
+            self._online = online
+            self.send({"type": "online", "allowed": online})
 
     def send(self, message: Message) -> None:
         """Queue a message; it leaves at once if the pipe has room, else with the next `receive`."""
@@ -173,6 +185,6 @@ def _environment(config: WorkerConfig) -> dict[str, str]:
     environment["MARIGOLD_CACHE"] = str(config.cache)
     environment["HF_HUB_DISABLE_XET"] = "1"
     environment["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    if not config.online:
-        environment["HF_HUB_OFFLINE"] = "1"
+    # no library goes to the network by itself: the worker's downloads ask for leave (`server.permission`)
+    environment["HF_HUB_OFFLINE"] = "1"
     return environment

@@ -26,9 +26,9 @@ class Outbox:
 
     def send(self, message: Message) -> None:
         with self._changed:
-            last = self._pending[-1] if self._pending else None
-            if last and message["type"] == last["type"] == "progress" and message["job"] == last["job"]:
-                self._pending.pop()
+            if message["type"] == "progress":  # another lane's progress may stand between it and the last of this job
+                outdated = ("progress", message["job"])
+                self._pending = deque(m for m in self._pending if (m["type"], m.get("job")) != outdated)
             self._pending.append(message)
             self._changed.notify_all()
 
