@@ -12,6 +12,8 @@ from typing import Any
 from ...errors import MarigoldError
 from ..protocol import lane_of
 
+CANCEL_GRACE_S = 10.0
+
 
 class JobState(Enum):
     QUEUED = "queued"
@@ -39,6 +41,7 @@ class Job:
         result: what the worker answered, once DONE.
         error: why it FAILED.
         stage_seconds: how long each stage that is over took.
+        cancel_grace_s: a worker that does not stop within this is killed.
         tag: whatever the submitter wants to find again (which scene, which options).
     """
 
@@ -57,6 +60,7 @@ class Job:
     result: dict[str, Any] | None = None
     error: MarigoldError | None = None
     restarts: int = 0
+    cancel_grace_s: float = CANCEL_GRACE_S
     stage_seconds: dict[str, float] = field(default_factory=dict)
     started_at: float = field(default=0.0, repr=False)
     stage_started_at: float = field(default=0.0, repr=False)

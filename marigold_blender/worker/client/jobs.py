@@ -23,7 +23,6 @@ from .job import Job, JobState
 from .process import Worker, WorkerConfig
 from .worker_death import death_of
 
-CANCEL_GRACE_S = 10.0  # a worker that does not stop within this is killed
 START_TIMEOUT_S = 120.0  # first import of a cold disk can take a minute
 WAIT_STEP_S = 0.01
 STALE_FOLDER_S = 24 * 3600.0
@@ -246,7 +245,7 @@ class JobQueue:
             return []
         now = time.monotonic()
         running = list(self._running.values())
-        if any(job.state is JobState.CANCELLING and now - job.cancelled_at > CANCEL_GRACE_S for job in running):
+        if any(job.state is JobState.CANCELLING and now - job.cancelled_at > job.cancel_grace_s for job in running):
             self.stop_worker()
             return running
         if not worker.ready and now - worker.started_at > START_TIMEOUT_S:
