@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print; returns the exit code. MarigoldError tells what is wrong."""
     import torch
 
-    from ..models.catalogue import find_model
+    from ..models.find import find_model
     from .data_sets import open_data_set
     from .evaluate import evaluate_model
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from marigold_blender.models.catalogue import find_model
+from marigold_blender.models.find import find_model
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.training.data_sets import open_data_set
 from marigold_blender.training.evaluate import evaluate_model

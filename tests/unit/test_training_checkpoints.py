@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, MarigoldDepthPipeline, UNet2DConditionModel
 
-from marigold_blender.models.catalogue import find_model
+from marigold_blender.models.find import find_model
 from marigold_blender.training.dataset import list_scene_data_set
 from marigold_blender.training.diffusion import DiffusionSettings
 from marigold_blender.training.finetune import FineTune, fine_tune

@@ -11,7 +11,8 @@ from typing import Any
 
 from ... import __version__
 from ...errors import MarigoldError
-from ...models.catalogue import CATALOGUE
+from ...models.naming import known_models
+from ...models.status import look
 from ...paths import default_cache
 
 LIBRARIES = (
@@ -44,9 +45,14 @@ def examine() -> dict[str, Any]:
     except (ImportError, MarigoldError) as error:
         problems.append(f"torch cannot be used ({error}): install it again into {sys.prefix}.")
     models = {}
-    for model in CATALOGUE.values():
+    for model in known_models().values():
+        now = look(model)
+        if now.state == "damaged":
+            problems.append(f"The model “{model.name}” is damaged: mend it with marigold models download {model.name}.")
+        if now.state != "present":
+            continue
         try:
-            models[model.name] = _model(model.folder)
+            models[model.name] = _model(now.folder)
         except (ImportError, MarigoldError) as error:
             problems.append(f"The model “{model.name}” cannot be used: {error}")
     cache = default_cache()

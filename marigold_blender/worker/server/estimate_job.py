@@ -19,7 +19,7 @@ from ...depth_files.read import read_depth
 from ...depth_files.write import copy_depth, write_depth
 from ...errors import MarigoldError
 from ...estimation.checkpoint_files import read_defaults
-from ...models.catalogue import find_model
+from ...models.find import find_model
 from ...paths import default_cache
 from ...photos.photo import pixels_sha256
 from ...photos.pixels import read_pixels
