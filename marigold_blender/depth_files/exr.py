@@ -29,7 +29,7 @@ def write_exr(values: np.ndarray, path: Path) -> None:
     finally:
         closed = file.close()
     if not (written and closed):
-        raise _reason(path, file.geterror())
+        raise why_not_written(path, file.geterror())
 
 
 def read_exr(path: Path) -> np.ndarray:
@@ -54,7 +54,7 @@ def read_exr(path: Path) -> np.ndarray:
         file.close()
 
 
-def _reason(path: Path, message: str) -> OSError:
+def why_not_written(path: Path, message: str) -> OSError:
     """The library tells of a full disk in words only: asked by writing some bytes, the system tells it by number."""
     try:
         with path.open("ab") as file:

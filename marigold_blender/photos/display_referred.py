@@ -106,12 +106,14 @@ def _read_8_bit(path: Path, image: Image.Image) -> Photo:
         and way is None
         and still
     )
+    alpha = None if alpha is None else upright(alpha, orientation)
     return Photo(
         pixels=upright(pixels, orientation),
-        valid=_valid(path, None if alpha is None else upright(alpha, orientation) >= OPAQUE),
+        valid=_valid(path, None if alpha is None else alpha >= OPAQUE),
         path=path,
         camera=camera,
         shows_as_is=shows_as_is,
+        alpha=_partly_transparent(alpha, 255.0),
     )
 
 
@@ -151,6 +153,7 @@ def _read_deep(path: Path, exif: Image.Exif, icc: bytes | None) -> Photo:
             pixels=float_to_srgb(way, pixels) if way else pixels,
             valid=_valid(path, None if stored.alpha is None else stored.alpha * 255 >= OPAQUE),
             path=path,
+            alpha=_partly_transparent(stored.alpha, 1.0),
         )
     orientation = read_orientation(exif.get(Base.Orientation))
     pixels = upright(photo.pixels, orientation)
@@ -159,7 +162,13 @@ def _read_deep(path: Path, exif: Image.Exif, icc: bytes | None) -> Photo:
         valid=None if photo.valid is None else upright(photo.valid, orientation),
         path=path,
         camera=camera_from_exif(exif, pixels.shape[1], pixels.shape[0]),
+        alpha=None if photo.alpha is None else upright(photo.alpha, orientation),
     )
+
+
+def _partly_transparent(alpha: np.ndarray | None, opaque: float) -> np.ndarray | None:
+    """Alpha as floats in [0, 1], or None where it is `opaque` all over."""
+    return None if alpha is None or (alpha >= opaque).all() else alpha.astype(np.float32) / np.float32(opaque)
 
 
 def _valid(path: Path, seen: np.ndarray | None) -> np.ndarray | None:

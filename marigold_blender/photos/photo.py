@@ -22,6 +22,7 @@ class Photo:
         camera: from the photo's metadata.
         path: the file as given.
         shows_as_is: whether Blender, loading the file by itself, shows exactly these pixels.
+        alpha: [H, W] float32 in [0, 1], not multiplied into the pixels; None where the photo is opaque all over.
     """
 
     pixels: np.ndarray
@@ -29,6 +30,7 @@ class Photo:
     path: Path
     camera: SourceCamera = field(default_factory=SourceCamera)
     shows_as_is: bool = False
+    alpha: np.ndarray | None = None
 
     @property
     def height(self) -> int:

@@ -33,6 +33,15 @@ def read_photo(path: Path) -> Photo:
     return read_display_referred(path, container)
 
 
+def is_scene_linear(path: Path) -> bool:
+    """Whether a file is one of a format that holds light, not display values.
+
+    Raises:
+        MarigoldError: there is no such file (`bad_input`).
+    """
+    return _container(_first_bytes(Path(path))) == "scene_linear"
+
+
 def _container(head: bytes) -> Container:
     if head.startswith(SCENE_LINEAR_SIGNATURES):
         return "scene_linear"

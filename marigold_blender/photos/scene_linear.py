@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import MarigoldError
 from .float_file import FloatPixels, read_float_pixels
 from .photo import Photo
+from .srgb import decode_srgb, encode_srgb
 
 # The exposure of Hypersim's tone mapping, which made the pictures that Marigold was trained on (Roberts et al., ICCV
 # 2021, `scene_generate_images_tonemap`): the brightness that 90 % of the pixels stay below is shown as 0.8.
@@ -60,15 +61,4 @@ def exposure(colour: np.ndarray) -> np.float32:
     step = max(1, int(np.sqrt(colour.shape[0] * colour.shape[1] / SAMPLE)))
     brightness = colour[::step, ::step] @ LUMA if colour.shape[0] > 1 else colour[:, :: step * step] @ LUMA
     bright = float(np.percentile(brightness, EXPOSED_PERCENTILE))
-    return np.float32(decode_srgb(EXPOSED_TO) / bright) if bright > BLACK else np.float32(1.0)
-
-
-def encode_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear light to sRGB's display values in [0, 1] (IEC 61966-2-1)."""
-    linear = linear.clip(0.0, 1.0)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
-
-
-def decode_srgb(display: float) -> float:
-    """One display value to linear light."""
-    return display / 12.92 if display <= 0.04045 else ((display + 0.055) / 1.055) ** 2.4
+    return np.float32(decode_srgb(np.array(EXPOSED_TO)) / bright) if bright > BLACK else np.float32(1.0)

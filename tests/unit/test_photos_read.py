@@ -16,7 +16,7 @@ from skimage import data
 
 from marigold_blender.photos.photo import pixels_sha256
 from marigold_blender.photos.read import read_photo
-from marigold_blender.photos.scene_linear import decode_srgb, encode_srgb
+from marigold_blender.photos.srgb import decode_srgb, encode_srgb
 from marigold_blender.photos.upright_copy import write_upright_copy
 from tests.unit.icc_profiles import ADOBE_RGB, DISPLAY_P3, cmyk_profile, rgb_profile
 
@@ -248,7 +248,7 @@ def test_profiles_that_do_not_fit_are_ignored(tmp_path: Path, icc: bytes) -> Non
 @pytest.mark.parametrize("suffix", ["exr", "hdr"])
 @pytest.mark.parametrize("brightness", [0.02, 1.0, 500.0])
 def test_scene_linear_light_is_exposed_for_the_display(tmp_path: Path, suffix: str, brightness: float) -> None:
-    linear = np.vectorize(decode_srgb)(COFFEE / 255.0).astype(np.float32) * np.float32(brightness)
+    linear = decode_srgb(COFFEE) * np.float32(brightness)
     write_with_openimageio(tmp_path / f"a.{suffix}", linear, "float")
     photo = read_photo(tmp_path / f"a.{suffix}")
     assert photo.pixels.dtype == np.float32
@@ -278,7 +278,7 @@ def test_exr_channels_are_found_by_name_and_nonsense_is_black_or_white(tmp_path:
 
 def test_the_srgb_curve_is_undone_by_its_inverse() -> None:
     for value in (0.0, 0.01, 0.04, 0.3, 1.0):
-        assert encode_srgb(np.array([decode_srgb(value)]))[0] == pytest.approx(value, abs=1e-5)
+        assert encode_srgb(decode_srgb(np.array([value])))[0] == pytest.approx(value, abs=1e-5)
 
 
 def test_no_warning_leaks(tmp_path: Path) -> None:
