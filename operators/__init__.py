@@ -3,21 +3,23 @@
 
 import bpy
 
-from . import build_mesh, command, jobs, photo_to_scene, properties, session
+from . import build_mesh, command, jobs, photo_to_scene, render_memory, scene_settings, session, train
 
-CLASSES = (*photo_to_scene.CLASSES, *build_mesh.CLASSES, *jobs.CLASSES)
+CLASSES = (*photo_to_scene.CLASSES, *build_mesh.CLASSES, *jobs.CLASSES, *train.CLASSES)
 
 
 def register() -> None:
-    properties.register()
+    scene_settings.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     command.register()
+    render_memory.register()
 
 
 def unregister() -> None:
     session.shutdown()
+    render_memory.unregister()
     command.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
-    properties.unregister()
+    scene_settings.unregister()

@@ -7,7 +7,8 @@ from bpy.props import StringProperty
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene.depth_image import is_depth_image
 from ..marigold_blender.scene.photo_scene import build_photo_scene
-from .properties import MeshProperties, fill_unset
+from .properties import MeshProperties
+from .scene_settings import fill_unset
 
 
 class MARIGOLD_OT_build_mesh(MeshProperties, bpy.types.Operator):
@@ -19,7 +20,7 @@ class MARIGOLD_OT_build_mesh(MeshProperties, bpy.types.Operator):
     depth: StringProperty(name="Depth", description="Name of the depth image")
 
     def invoke(self, context, event):
-        fill_unset(self, context)
+        fill_unset(self, context.scene.marigold)
         return self.execute(context)
 
     def execute(self, context):

@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.paths import user_folder
 from ..marigold_blender.worker.client.process import WorkerConfig
 
 ROOT_PACKAGE = __package__.rpartition(".")[0]
@@ -25,6 +26,11 @@ def cache_folder() -> Path:
     if named:
         return Path(bpy.path.abspath(named)).expanduser()
     return Path(bpy.utils.extension_path_user(ROOT_PACKAGE, path="cache", create=True))
+
+
+def training_folder() -> Path:
+    """Where trainings on the user's files lie: they outlive the extension."""
+    return user_folder() / "training"
 
 
 def worker_python() -> str:

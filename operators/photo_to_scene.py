@@ -7,7 +7,8 @@ from bpy.props import StringProperty
 from ..marigold_blender.errors import MarigoldError
 from . import session
 from .photo_task import PhotoTask, run_blocking
-from .properties import EstimateProperties, MeshProperties, fill_unset
+from .properties import EstimateProperties, MeshProperties
+from .scene_settings import fill_unset
 from .sources import chosen_source
 
 
@@ -20,7 +21,7 @@ class PhotoOperator(EstimateProperties):
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context, event):
-        fill_unset(self, context)
+        fill_unset(self, context.scene.marigold)
         if not self.filepath and not self.image:
             for name, value in context.scene.marigold.chosen_source().items():
                 setattr(self, name, value)

@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The properties that operators and the scene's settings share, so that each is described once.
-
-A panel shows `scene.marigold`; an operator that is invoked takes from there what its caller did not set.
-"""
+"""The properties that operators and the scene's settings (`scene_settings`) share, so that each is described once."""
 
 from dataclasses import fields
 
-import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ..marigold_blender.models.catalogue import CATALOGUE
+from ..marigold_blender.models.find import preferred_model
+from ..marigold_blender.models.naming import known_models
 from ..marigold_blender.scene.photo_scene import PhotoSceneOptions
 from ..marigold_blender.settings import MAX_ENSEMBLE, MAX_RESOLUTION, MAX_STEPS, PRESETS, EstimateSettings
 
 
-def _model_names(_owner, _context, _typed):
-    return [(model.name, model.description) for model in CATALOGUE.values()]
+def model_names(_owner, _context, _typed):
+    """Suggestions for a field that takes a model: the catalogue, and what was trained here."""
+    return [(model.name, model.description) for model in known_models().values()]
 
 
 class EstimateProperties:
@@ -23,9 +21,9 @@ class EstimateProperties:
 
     model: StringProperty(
         name="Model",
-        description="Name of a model, or the path of a folder with a Marigold model in diffusers format",
-        default="demo",
-        search=_model_names,
+        description="Name of a model, or the path of a folder with a Marigold model in diffusers format."
+        " Empty: Marigold 1.1 if it is downloaded, else the demo",
+        search=model_names,
         search_options={"SUGGESTION"},
     )
     preset: EnumProperty(
@@ -60,7 +58,8 @@ class EstimateProperties:
     )
 
     def estimate_settings(self) -> EstimateSettings:
-        return EstimateSettings(**{field.name: getattr(self, field.name) for field in fields(EstimateSettings)})
+        chosen = {field.name: getattr(self, field.name) for field in fields(EstimateSettings)}
+        return EstimateSettings(**{**chosen, "model": self.model or preferred_model()})
 
 
 class MeshProperties:
@@ -110,45 +109,3 @@ class MeshProperties:
 
     def scene_options(self) -> PhotoSceneOptions:
         return PhotoSceneOptions(**{field.name: getattr(self, field.name) for field in fields(PhotoSceneOptions)})
-
-
-class MarigoldSettings(EstimateProperties, MeshProperties, bpy.types.PropertyGroup):
-    """`scene.marigold`: what the sidebar shows and invoked operators start from."""
-
-    source: EnumProperty(
-        name="Source",
-        description="Where the picture comes from",
-        items=[
-            ("FILE", "File", "A photo on disk: JPEG, PNG, TIFF, WebP, HEIC, AVIF, EXR or HDR"),
-            ("IMAGE", "Image", "An image that is already in this file"),
-            ("RENDER", "Render Result", "The last render, as its view transform shows it"),
-        ],
-        default="FILE",
-    )
-    filepath: StringProperty(name="Photo", description="The photo to turn into 3D", subtype="FILE_PATH")
-    image: PointerProperty(name="Image", description="The image to turn into 3D", type=bpy.types.Image)
-
-    def chosen_source(self) -> dict[str, str]:
-        """The operator properties `filepath` or `image` that the chosen source means; empty if nothing is chosen."""
-        if self.source == "FILE":
-            return {"filepath": self.filepath} if self.filepath else {}
-        if self.source == "RENDER":
-            return {"image": "Render Result"}
-        return {"image": self.image.name} if self.image else {}
-
-
-def fill_unset(operator: bpy.types.Operator, context: bpy.types.Context) -> None:
-    """Give every property that the caller left alone the value that the sidebar shows."""
-    for name in (*EstimateProperties.__annotations__, *MeshProperties.__annotations__):
-        if hasattr(operator, name) and not operator.properties.is_property_set(name):
-            setattr(operator, name, getattr(context.scene.marigold, name))
-
-
-def register() -> None:
-    bpy.utils.register_class(MarigoldSettings)
-    bpy.types.Scene.marigold = PointerProperty(type=MarigoldSettings)
-
-
-def unregister() -> None:
-    del bpy.types.Scene.marigold
-    bpy.utils.unregister_class(MarigoldSettings)

@@ -13,7 +13,7 @@ import bpy
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.worker.client.jobs import JobQueue
 from . import state
-from .config import idle_seconds, worker_config
+from .config import idle_seconds, preferences, worker_config
 from .task import Phase, Shown, Task
 
 BUSY_S = 0.1
@@ -36,6 +36,8 @@ class Failure:
 queue = JobQueue(worker_config, idle_seconds)
 tasks: list[Task] = []
 failures: list[Failure] = []
+renders = False  # whether Blender renders now; set by `render_memory`
+frees_before_render = True  # the preference, as of the last tick: a render's thread reads it here
 
 
 def start(task: Task) -> None:
@@ -96,6 +98,10 @@ def redraw() -> None:
 
 
 def _tick() -> float | None:
+    global frees_before_render
+    frees_before_render = preferences().free_before_render
+    if renders and frees_before_render and queue.holds_idle_memory:
+        queue.stop_worker()
     changed = bool(queue.poll())
     held = False  # one step a tick that holds the main thread: ten photos are not read at once
     for task in list(tasks):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is known of this machine: what past runs took, and on which device. Read from disk once, drawn by panels."""
 
+from ..marigold_blender.models.status import forget_statuses
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.past_runs import PastRuns
 from .config import cache_folder, device, precision
@@ -20,6 +21,11 @@ def run_kind(settings: EstimateSettings) -> str:
     """What decides how long an estimate takes: as it was asked for, and on what."""
     asked = (settings.model, settings.preset, settings.steps, settings.ensemble, settings.resolution)
     return " ".join(map(str, (*asked, device(), precision())))
+
+
+def look_again() -> None:
+    """Something on disk has changed: a model, the runtime."""
+    forget_statuses()
 
 
 def forget() -> None:

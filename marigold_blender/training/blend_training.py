@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import MarigoldError
+from .blend_request import BlendTraining
 from .data_sets import open_data_set
 from .finetune import FineTune, fine_tune, read_model_index
 from .loop import LoopSettings
@@ -16,43 +16,6 @@ from .render import RenderPlan, render_data_set
 
 VIEWS = 4
 LEAST_SIZE = 320  # of the rendered pictures: smaller ones cost as much time
-
-
-@dataclass(frozen=True)
-class BlendTraining:
-    """What to train on what.
-
-    Attributes:
-        blend: a saved copy of the file.
-        blender: the program to render it with; empty: the bpy module of `python` (empty: of this Python).
-        base: folder of the model to start from.
-        folder: takes the data set, the run and the result; asking again with the same folder goes on.
-        pictures: how many to render, at most.
-        animation: of the file's own camera in the frames of its animation, instead of from free places.
-        steps: optimiser steps in all.
-        resolution: longer edge of the training views; 0: the base's own.
-    """
-
-    blend: str
-    base: str
-    folder: str
-    blender: str = ""
-    python: str = ""
-    pictures: int = 200
-    animation: bool = False
-    steps: int = 1000
-    resolution: int = 0
-    batch: int = 2
-    accumulate: int = 8
-    learning_rate: float = 3e-5
-    seed: int = 1
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> BlendTraining:
-        return cls(**data)
 
 
 def train_on_blend(

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes one process's share of a data set's scenes, inside Blender or the bpy module; started by `render_process.py`.
 
-It prints one JSON object a scene. Exit code 0: its share is done; 3: it stopped early to be started afresh, since
-Blender's memory grows over hundreds of scenes; 4: a file could not be written; 5: the .blend cannot be used.
+It prints one JSON object a scene, and one with `stopped`, a sentence, where it cannot go on. Exit code 0: its share is
+done; 3: it stopped early to be started afresh, since Blender's memory grows over hundreds of scenes; 4: a file could
+not be written; 5: the .blend cannot be used.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 import traceback
@@ -41,10 +41,10 @@ def make_scenes(plan_path: str) -> int:
             prepare_render(to.scratch, plan["samples"])
             return _make_missing(plan, to)
     except OSError as error:
-        print(error, file=sys.stderr)
+        print(json.dumps({"stopped": str(error)}), flush=True)
         return CANNOT_WRITE
     except MarigoldError as error:
-        print(error.message, file=sys.stderr)
+        print(json.dumps({"stopped": error.message}), flush=True)
         return CANNOT_USE
 
 

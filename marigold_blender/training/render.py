@@ -143,7 +143,7 @@ def _run(
                     del processes[path]
                 elif code in REASONS:
                     said = path.with_suffix(".log").read_text(errors="replace")
-                    raise MarigoldError(REASONS[code], said.strip().splitlines()[-1], details=said[-4000:])
+                    raise MarigoldError(REASONS[code], _why_stopped(said), details=said[-4000:])
                 elif code != 3 and done_at_start[path] == done:
                     log = path.with_suffix(".log")
                     raise MarigoldError(
@@ -159,6 +159,12 @@ def _run(
             process.terminate()
         for process in processes.values():
             process.wait()
+
+
+def _why_stopped(log: str) -> str:
+    """The sentence that the renderer ended with, among whatever else Blender prints."""
+    sentences = [json.loads(line)["stopped"] for line in log.splitlines() if line.startswith('{"stopped": ')]
+    return sentences[-1] if sentences else "Blender stopped while rendering."
 
 
 def renderer(blender: Path | None, python: Path | None) -> list[str]:

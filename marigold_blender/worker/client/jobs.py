@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MarigoldError
-from ..protocol import DOWNLOADS, LANES, Message
+from ..protocol import DOWNLOADS, INFERENCE, LANES, Message
 from .job import Job, JobState
 from .process import Worker, WorkerConfig
 from .worker_death import death_of
@@ -54,6 +54,12 @@ class JobQueue:
     def active(self) -> list[Job]:
         """The running jobs, then the queued ones."""
         return [*self._running.values(), *self._waiting]
+
+    @property
+    def holds_idle_memory(self) -> bool:
+        """Whether the worker keeps a model loaded and has nothing to compute."""
+        computes = any(job.lane == INFERENCE for job in self.active)
+        return self._worker is not None and self._worker.has_computed and not computes
 
     def new_folder(self) -> Path:
         """An empty folder for the files of the next job.
@@ -144,6 +150,12 @@ class JobQueue:
                 stopped = MarigoldError("worker_died", "The worker was stopped while it ran this job.")
                 self._end(job, JobState.FAILED, stopped)
 
+    def kill_worker(self) -> None:
+        """End the worker, from whatever thread: the next `poll` sees it gone, and a download goes on in a new one."""
+        if worker := self._worker:
+            worker.ended_by_us = True
+            worker.process.kill()
+
     def shutdown(self) -> None:
         """Cancel everything and end the worker: the end of the session."""
         for job in list(self._waiting):
@@ -180,6 +192,7 @@ class JobQueue:
             return [self._end(job, JobState.FAILED, error)]
         self._waiting.remove(job)
         self._running[lane] = job
+        self._worker.has_computed |= lane == INFERENCE
         job.state, job.stage = JobState.RUNNING, "starting"
         job.started_at = job.stage_started_at = time.monotonic()
         self._worker.send({"type": "request", "job": job.id, "task": job.task, "payload": dict(job.payload)})
@@ -262,8 +275,8 @@ class JobQueue:
         # it died between two jobs, which nobody could see before it was given this one
         was_dead = worker.served and job.stage == "starting" and not job.restarts
         resumes = worker.ready and job.lane == DOWNLOADS and job.restarts < DOWNLOAD_RESTARTS
-        if was_dead or resumes:
-            job.restarts += 1
+        if was_dead or resumes or (worker.ended_by_us and job.lane == DOWNLOADS):
+            job.restarts += not worker.ended_by_us
             return self._put_back(job)
         return self._end(job, JobState.FAILED, death_of(worker, job))
 

@@ -56,6 +56,8 @@ class Worker:
         self.started_at = time.monotonic()
         self.ready = False
         self.served = False  # whether it has finished a job
+        self.has_computed = False  # whether it was given something to compute: it may hold a model
+        self.ended_by_us = False
         self._incoming = bytearray()
         self._outgoing = bytearray()
         self._closed = False

@@ -29,7 +29,8 @@ def doctor(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dic
 
 def train(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
     report("importing", 0, 1)
-    from ...training.blend_training import BlendTraining, train_on_blend
+    from ...training.blend_request import BlendTraining
+    from ...training.blend_training import train_on_blend
     from .warm_estimator import forget_model
 
     forget_model()  # training needs the memory
