@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One installer at a time in a folder, whatever starts it. Used by `install` and `status`.
+
+The lock is the system's, on an open file: it is gone with the process that held it, however that one ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import MarigoldError
+
+WAIT_STEP_S = 0.1
+BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait_s: float, check: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock while the block runs.
+
+    Args:
+        wait_s: how long to wait for another holder; one that was just cancelled needs a moment to clean up.
+        check: called while waiting; raises to give up.
+
+    Raises:
+        MarigoldError: another process holds it (`bad_input`), or files cannot be locked there (`cannot_write`).
+    """
+    until = time.monotonic() + wait_s
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        while not _try_lock(descriptor, path):
+            if time.monotonic() >= until:
+                raise MarigoldError(
+                    "bad_input",
+                    "Another Blender or terminal is working on this runtime: wait until it has finished.",
+                )
+            check()
+            time.sleep(WAIT_STEP_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock now."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor, path, shared=True)
+    except MarigoldError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in BUSY:
+            return False
+        raise MarigoldError(
+            "cannot_write",
+            f"Files in “{path.parent}” cannot be locked ({error.strerror}): choose a runtime folder on a local disk.",
+            fix="preferences.addon_show",
+        ) from error
+    return True
