@@ -16,6 +16,7 @@ from typing import Any
 
 from . import __version__
 from .errors import MarigoldError
+from .progress_line import ProgressLine
 from .settings_arguments import add_settings_arguments, settings_of
 
 CANCELLED_EXIT = 130
@@ -103,24 +104,6 @@ def unique_names(photos: list[str]) -> list[str]:
     return names
 
 
-class ProgressLine:
-    """One line on a terminal that shows how far a photo is; nothing where stderr is a file."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._shows = sys.stderr.isatty()
-
-    def show(self, update: dict[str, Any]) -> None:
-        if self._shows:
-            count = f" {update['done']}/{update['total']}" if update["total"] > 1 else ""
-            text = f"{update['overall']:4.0%} {self._title}: {update['stage']}{count}"
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        if self._shows:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
 def _parser(asked: str) -> argparse.ArgumentParser:
     """The parser; training's part is filled in only when it is asked for: doctor must run without its libraries."""
     parser = argparse.ArgumentParser(prog="marigold", description="Marigold monocular depth for Blender.")
@@ -134,9 +117,24 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     _add_json(command)
     command.set_defaults(run=estimate)
 
+    command = commands.add_parser("dof", help="focus a photo after the fact")
+    if asked == "dof":
+        from . import depth_of_field_command
+
+        depth_of_field_command.add_arguments(command)
+        _add_json(command)
+        command.set_defaults(run=depth_of_field_command.run)
+
     command = commands.add_parser("doctor", help="say what runs where, and what is wrong")
     _add_json(command)
     command.set_defaults(run=doctor)
+
+    command = commands.add_parser("runtime", help="install, check or remove the worker's own Python environment")
+    if asked == "runtime":
+        from .runtime import command as runtime
+
+        runtime.add_arguments(command)
+        command.set_defaults(run=runtime.run)
 
     command = commands.add_parser("evaluate", help="measure a model on pictures with known depth")
     if asked == "evaluate":

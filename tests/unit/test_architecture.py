@@ -14,22 +14,35 @@ INSIDE = "marigold_blender"
 # itself with its plain modules errors, settings, record, paths)
 MAY_IMPORT = {
     "": (set(), {""}),
-    "cli": (set(), {"", "worker.server", "training"}),
+    "cli": (set(), {"", "worker.server", "training", "depth_of_field_command", "runtime"}),
+    "depth_of_field_command": (set(), {"", "worker.server"}),
     "geometry": ({"numpy"}, {"", "geometry"}),
     "scene": ({"bpy", "bpy_extras", "mathutils", "numpy"}, {"", "scene", "geometry"}),
     "models": (set(), {"", "models"}),
-    "runtime": (set(), {"", "runtime", "models"}),
+    "runtime": (set(), {"", "runtime", "models", "worker", "worker.client"}),
     "worker": (set(), {"", "worker"}),
     "worker.client": (set(), {"", "worker", "worker.client"}),
     "worker.server": (
         {"torch", "diffusers", "numpy"},
-        {"", "worker", "worker.server", "models", "estimation", "photos", "depth_files", "geometry", "training"},
+        {
+            "",
+            "worker",
+            "worker.server",
+            "models",
+            "estimation",
+            "depth_of_field",
+            "photos",
+            "depth_files",
+            "geometry",
+            "training",
+        },
     ),
     "photos": ({"numpy", "PIL", "pillow_heif", "OpenImageIO"}, {"", "photos", "depth_files", "geometry"}),
+    "depth_of_field": ({"torch", "numpy", "OpenImageIO"}, {"", "depth_of_field", "geometry", "depth_files"}),
     "depth_files": ({"numpy", "PIL", "OpenImageIO"}, {"", "depth_files"}),
     "estimation": ({"torch", "numpy", "diffusers", "transformers", "psutil"}, {"", "estimation"}),
-    "operators": ({"bpy"}, {"", "scene", "worker.client", "models", "operators", "training"}),
-    "panels": ({"bpy"}, {"", "scene", "worker.client", "models", "operators", "panels"}),
+    "operators": ({"bpy"}, {"", "scene", "worker.client", "models", "runtime", "operators", "training"}),
+    "panels": ({"bpy"}, {"", "scene", "worker.client", "models", "runtime", "operators", "panels"}),
 }
 BLENDER_SIDE = ("", "geometry", "scene", "models", "runtime", "worker", "worker.client", "operators", "panels")
 FORBIDDEN_IN_BLENDER = {"threading", "concurrent", "multiprocessing", "asyncio", "_thread"}

@@ -21,6 +21,12 @@ def estimate(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> d
     return run_estimate(EstimateRequest.from_json(payload), report, cancelled).to_json()
 
 
+def depth_of_field(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    from .depth_of_field_job import DepthOfFieldRequest, run_depth_of_field
+
+    return run_depth_of_field(DepthOfFieldRequest.from_json(payload), report, cancelled).to_json()
+
+
 def doctor(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
     from .doctor import examine
 
@@ -37,4 +43,4 @@ def train(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict
     return train_on_blend(BlendTraining.from_json(payload), report, cancelled)
 
 
-TASKS: dict[str, Task] = {"estimate": estimate, "doctor": doctor, "train": train}
+TASKS: dict[str, Task] = {"estimate": estimate, "depth_of_field": depth_of_field, "doctor": doctor, "train": train}

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sharp picture and its depth in, a picture with depth of field out. Used by `tasks` and by `marigold dof`.
+
+Without a depth file the depth is estimated first, with the result cache behind it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ...depth_of_field.lens import FocusedPicture, focus_picture
+from ...depth_of_field.scene_depth import SceneDepth, read_scene_depth
+from ...errors import MarigoldError
+from ...lens_settings import LensSettings
+from ...photos.light import Light, check_format, read_light, write_light
+from ...settings import EstimateSettings
+
+
+@dataclass(frozen=True)
+class DepthOfFieldRequest:
+    """What is to be focused.
+
+    Attributes:
+        photo: path of the sharp picture, or of a `.npy` written by `scene.sources`.
+        output: the file to write; its suffix decides the format (see `photos.light`).
+        lens: focus and lens.
+        depth: path of its depth (see `depth_of_field.scene_depth`); empty: estimated with `settings`.
+    """
+
+    photo: str
+    output: str
+    lens: LensSettings
+    depth: str = ""
+    settings: EstimateSettings = field(default_factory=EstimateSettings)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> DepthOfFieldRequest:
+        given = dict(data)
+        given["lens"] = LensSettings.from_json(data["lens"])
+        if "settings" in data:
+            given["settings"] = EstimateSettings.from_json(data["settings"])
+        return cls(**given)
+
+
+@dataclass(frozen=True)
+class DepthOfFieldResult:
+    """What came out.
+
+    Attributes:
+        picture: the file that was written.
+        width, height: its size.
+        depth: `estimated`, or `given`.
+        focus: distance that is sharp, in metres or in the depth's assumed units.
+        largest_blur_px: radius of the largest blur circle there is.
+        focal_px, focal_origin: the focal length and where it comes from.
+        seconds: what it took.
+    """
+
+    picture: str
+    width: int
+    height: int
+    depth: str
+    focus: float
+    largest_blur_px: float
+    focal_px: float
+    focal_origin: str
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run_depth_of_field(
+    request: DepthOfFieldRequest,
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
+) -> DepthOfFieldResult:
+    """Focus one picture and write it.
+
+    Raises:
+        MarigoldError: unusable picture, depth or lens, an output that cannot be written, no memory, or cancelled.
+    """
+    started = time.monotonic()
+    request.lens.check()
+    output = Path(request.output)
+    check_format(output)
+    _check_writable(output)
+    report("reading", 0, 1)
+    light = read_light(Path(request.photo))
+    check_format(output, alpha=light.pixels.shape[2] == 4)
+    depth = read_scene_depth(Path(request.depth)) if request.depth else _estimate(request, report, cancelled)
+    _check_size(light, depth)
+    focused = focus_picture(request.lens, depth, light.camera)
+    report("reading", 1, 1)
+    blurred = _blur(light, depth, focused, request.lens, report, cancelled)
+    report("writing", 0, 1)
+    write_light(blurred, output)
+    report("writing", 1, 1)
+    return DepthOfFieldResult(
+        picture=str(output),
+        width=light.pixels.shape[1],
+        height=light.pixels.shape[0],
+        depth="given" if request.depth else "estimated",
+        focus=focused.lens.focus,
+        largest_blur_px=round(float(abs(focused.radius).max()), 2),
+        focal_px=round(focused.focal_px, 2),
+        focal_origin=focused.focal_origin,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _estimate(
+    request: DepthOfFieldRequest, report: Callable[[str, int, int], None], cancelled: Callable[[], bool]
+) -> SceneDepth:
+    from .estimate_job import EstimateRequest, run_estimate
+
+    def report_all_but_writing(stage: str, done: int, total: int) -> None:
+        if stage != "writing":  # that one comes once more, with the picture
+            report(stage, done, total)
+
+    with tempfile.TemporaryDirectory(prefix="marigold_depth_") as folder:
+        asked = EstimateRequest(request.photo, "depth", folder, request.settings)
+        result = run_estimate(asked, report_all_but_writing, cancelled)
+        return read_scene_depth(Path(result.files["depth"]))
+
+
+def _blur(
+    light: Light,
+    depth: SceneDepth,
+    focused: FocusedPicture,
+    settings: LensSettings,
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
+) -> Light:
+    report("importing", 0, 1)
+    from ...depth_of_field.blurring import blur_picture
+    from ...depth_of_field.bokeh import Bokeh
+    from ...depth_of_field.snapping import snap_edges
+    from ...estimation.devices import choose_device
+
+    def tile_done(done: int, total: int) -> None:
+        if cancelled():
+            raise MarigoldError("cancelled", "The depth of field was cancelled.")
+        report("blurring", done, total)
+
+    tile_done(0, 1)
+    radius = snap_edges(light.pixels, focused.radius, depth.soft_edge_px)
+    bokeh = Bokeh(settings.blades, math.radians(settings.rotation_deg))
+    device = choose_device("auto")
+    if device.type == "mps":  # it has no 64-bit numbers, which highlights need
+        device = choose_device("cpu")
+    return replace(light, pixels=blur_picture(light.pixels, radius, bokeh, tile_done, device))
+
+
+def _check_size(light: Light, depth: SceneDepth) -> None:
+    height, width = light.pixels.shape[:2]
+    if depth.values.shape != (height, width):
+        other_height, other_width = depth.values.shape
+        raise MarigoldError(
+            "bad_input",
+            f"The picture has {width} × {height} pixels but its depth {other_width} × {other_height}: give the depth "
+            "of this picture.",
+        )
+
+
+def _check_writable(output: Path) -> None:
+    """Fail before anything is computed."""
+    if output.is_dir():
+        raise MarigoldError("bad_input", f"“{output}” is a folder: name the file to write.")
+    existing = next(folder for folder in output.absolute().parents if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise MarigoldError("cannot_write", f"The folder of “{output}” is not writable: choose another.")

@@ -1,0 +1,126 @@
+"""Renders the scenes of part 4's acceptance run: sharp, with Cycles' own thin lens, and their true depth.
+
+`python -m tests.acceptance.thin_lens_scenes FOLDER SAMPLES [NAME ...]` in an environment with bpy 4.5. A scene that is
+there is not rendered again; FOLDER/NAME.npz holds sharp and blurred [H, W, 3] scene-linear, depth [H, W] metres with
+inf for sky; FOLDER/NAME.json the camera. Scenes come from the families that the demo checkpoint was trained on, by
+seed, and the lens from the depth that is seen, so that none is picked by its result.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import bpy
+import numpy as np
+
+from marigold_blender.training.scenes.families import FAMILIES
+from marigold_blender.training.scenes.passes import prepare_render, render_passes
+from marigold_blender.training.scenes.stage import Stage
+from marigold_blender.training.scenes.viewpoints import choose_views, place_camera
+from marigold_blender.training.textures import make_textures
+
+WIDTH, HEIGHT = 640, 360
+SEED = 404  # of no data set
+FAR_M = 1000.0
+
+
+@dataclass(frozen=True)
+class LensScene:
+    """A scene of a family and how it is focused.
+
+    Attributes:
+        blurred: what is out of focus: the background (focus on the nearest fifth) or the foreground (on the farthest).
+        circle: diameter of the blur circle of the far or near end, as a share of the width.
+    """
+
+    family: str
+    index: int
+    blurred: Literal["background", "foreground"]
+    circle: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}_{self.blurred}"
+
+
+SCENES = (
+    LensScene("rooms", 0, "background", 0.025),
+    LensScene("streets", 0, "background", 0.02),
+    LensScene("terrain", 0, "background", 0.03),
+    LensScene("tabletops", 0, "background", 0.04),
+    LensScene("corridors", 0, "background", 0.02),
+    LensScene("shelves", 0, "background", 0.015),
+    LensScene("closeups", 0, "background", 0.03),
+    LensScene("rooms", 1, "foreground", 0.03),
+    LensScene("streets", 1, "foreground", 0.025),
+    LensScene("terrain", 1, "foreground", 0.03),
+    LensScene("tabletops", 1, "foreground", 0.04),
+    LensScene("corridors", 1, "foreground", 0.025),
+    LensScene("shelves", 1, "foreground", 0.015),
+    LensScene("closeups", 1, "foreground", 0.03),
+)
+
+
+def main() -> None:
+    folder, samples, wanted = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    folder.mkdir(parents=True, exist_ok=True)
+    textures = [str(path) for path in make_textures(folder.parent / "textures")]
+    with tempfile.TemporaryDirectory() as scratch:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        prepare_render(Path(scratch), samples)
+        cycles = bpy.context.scene.cycles
+        cycles.denoising_prefilter, cycles.denoising_quality = "ACCURATE", "HIGH"
+        for scene in SCENES:
+            if (not wanted or scene.name in wanted) and not (folder / f"{scene.name}.json").exists():
+                started = time.monotonic()
+                render(scene, folder, Path(scratch), textures)
+                print(f"{scene.name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def render(scene: LensScene, folder: Path, scratch: Path, textures: list[str]) -> None:
+    """Render one scene sharp, then through the lens that its depth asks for."""
+    family = FAMILIES[scene.family]
+    rng = np.random.default_rng(np.random.SeedSequence([SEED, family.number, scene.index]))
+    stage = Stage(rng, textures)
+    (view,) = choose_views(rng, family.build(stage), 1, WIDTH / HEIGHT, family.nearest_m, tries=200)
+    camera = place_camera(view, WIDTH, HEIGHT).data
+    camera.dof.use_dof = False
+    sharp = render_passes(scratch, 1)
+    depth = np.where(sharp.depth > FAR_M, np.inf, sharp.depth)
+    focus_m, fstop = chosen_lens(scene, depth, camera.lens, camera.sensor_width)
+    camera.dof.use_dof, camera.dof.focus_distance, camera.dof.aperture_fstop = True, focus_m, fstop
+    blurred = render_passes(scratch, 2)
+    np.savez(
+        folder / f"{scene.name}.npz",
+        sharp=sharp.linear.astype(np.float32),
+        blurred=blurred.linear.astype(np.float32),
+        depth=depth.astype(np.float32),
+    )
+    about = {
+        **asdict(scene),
+        "focus_m": focus_m,
+        "fstop": fstop,
+        "lens_mm": camera.lens,
+        "sensor_mm": camera.sensor_width,
+        "brightness": stage.exposure,
+    }
+    (folder / f"{scene.name}.json").write_text(json.dumps(about))
+
+
+def chosen_lens(scene: LensScene, depth: np.ndarray, lens_mm: float, sensor_mm: float) -> tuple[float, float]:
+    """Focus distance in metres and f-stop that blur the far (or near) end of what is seen by `scene.circle`."""
+    seen = np.where(np.isfinite(depth), depth, FAR_M)
+    near, nearer, farther, far = np.percentile(seen, (4, 20, 80, 96))
+    focus_m, end_m = (nearer, far) if scene.blurred == "background" else (farther, near)
+    focal_m = lens_mm / 1000
+    # The circle's diameter over the frame's width is f^2 / N * |1/d - 1/z| / sensor.
+    fstop = focal_m**2 * abs(1 / focus_m - 1 / end_m) / (sensor_mm / 1000) / scene.circle
+    return float(focus_m), float(fstop)
+
+
+if __name__ == "__main__":
+    main()
