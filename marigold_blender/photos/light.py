@@ -103,7 +103,9 @@ def check_format(path: Path, alpha: bool = False) -> None:
         MarigoldError: `bad_input`.
     """
     if path.suffix.lower() not in FORMATS:
-        raise MarigoldError("bad_input", f"“{path.name}” is not a picture's name: end it with .exr, .png, .tif or .jpg.")
+        raise MarigoldError(
+            "bad_input", f"“{path.name}” is not a picture's name: end it with .exr, .png, .tif or .jpg."
+        )
     if alpha and path.suffix.lower() in OPAQUE_FORMATS:
         raise MarigoldError(
             "bad_input", f"The picture is transparent in part, which {path.suffix} cannot keep: write a .png or .exr."
