@@ -24,12 +24,8 @@ def models_folder() -> Path:
     """`MARIGOLD_MODELS`, else the chosen folder, else `models` in the user's folder."""
     if named := os.environ.get("MARIGOLD_MODELS"):
         return Path(named).expanduser().absolute()
-    choice = read_object(_choice())
-    folder = Path(choice.get("folder") or default_models_folder())
-    target = choice.get("moving_to")
-    if target and not folder.exists() and Path(target).exists():
-        return Path(target)  # moved, and killed before that could be noted
-    return folder
+    chosen = read_object(_choice()).get("folder")
+    return Path(chosen) if isinstance(chosen, str) and chosen else default_models_folder()
 
 
 def default_models_folder() -> Path:
@@ -50,9 +46,25 @@ def choose_models_folder(folder: str | Path) -> Path:
     Raises:
         MarigoldError: it cannot be a models folder (`bad_input`, `cannot_write`).
     """
-    target = checked_folder(folder) if str(folder) else default_models_folder()
-    note_choice({} if target == default_models_folder() else {"folder": str(target)})
+    target = checked_folder(folder if str(folder) else default_models_folder())
+    leave_folder(left_folder(), target)
     return target
+
+
+def leave_folder(old: Path | None, new: Path) -> None:
+    """Look for models in `new` from now on, and remember what is still to be deleted in `old`.
+
+    Raises:
+        MarigoldError: the user's folder cannot be written (`cannot_write`).
+    """
+    chosen = "" if new == default_models_folder() else str(new)
+    write_whole(_choice(), json.dumps({"folder": chosen, "left": str(old or "")}).encode())
+
+
+def left_folder() -> Path | None:
+    """The folder that models were moved out of and whose old files are still to be deleted."""
+    left = read_object(_choice()).get("left")
+    return Path(left) if isinstance(left, str) and left and Path(left) != models_folder() else None
 
 
 def checked_folder(folder: str | Path) -> Path:
@@ -80,11 +92,6 @@ def checked_folder(folder: str | Path) -> Path:
             return path
     except OSError as error:
         raise cannot_write(path, error) from error
-
-
-def note_choice(choice: dict[str, str]) -> None:
-    """Raises MarigoldError: the user's folder cannot be written (`cannot_write`)."""
-    write_whole(_choice(), json.dumps(choice).encode())
 
 
 def _choice() -> Path:

@@ -8,7 +8,7 @@ by a rename, after its hash has been compared.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Raises MarigoldError: the folder cannot be written (`cannot_write`)."""
     data: dict[str, Any] = asdict(manifest)
     write_whole(folder / NAME, (json.dumps(data, indent=1) + "\n").encode())
+
+
+def note_damage(models: Path, path: Path) -> None:
+    """Note that a file of some model in a models folder is not what it was."""
+    folder = models / path.relative_to(models).parts[0]
+    if manifest := read_manifest(folder):
+        name = path.relative_to(folder).as_posix()
+        write_manifest(folder, replace(manifest, damaged=(*manifest.damaged, name)))
 
 
 def is_in_place(folder: Path, file: ModelFile) -> bool:

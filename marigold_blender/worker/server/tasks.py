@@ -8,7 +8,10 @@ inside, so that the worker says hello at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
+
+from ...errors import MarigoldError
 
 Report = Callable[[str, int, int], None]
 Cancelled = Callable[[], bool]
@@ -43,4 +46,41 @@ def train(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict
     return train_on_blend(BlendTraining.from_json(payload), report, cancelled)
 
 
-TASKS: dict[str, Task] = {"estimate": estimate, "depth_of_field": depth_of_field, "doctor": doctor, "train": train}
+def download_model(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    from .download import download_model
+
+    return download_model(payload["model"], report, cancelled)
+
+
+def verify_model(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    from ...models.naming import named_model
+    from ...models.verifying import verify_model
+
+    return asdict(verify_model(named_model(payload["model"]), report, stop_if(cancelled)))
+
+
+def move_models(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    from ...models.moving import move_models_folder
+
+    return {"folder": str(move_models_folder(payload["folder"], report, stop_if(cancelled)))}
+
+
+def stop_if(cancelled: Cancelled) -> Callable[[], None]:
+    """What raises once a job is cancelled."""
+
+    def check() -> None:
+        if cancelled():
+            raise MarigoldError("cancelled", "Cancelled.")
+
+    return check
+
+
+TASKS: dict[str, Task] = {
+    "estimate": estimate,
+    "depth_of_field": depth_of_field,
+    "doctor": doctor,
+    "train": train,
+    "download_model": download_model,
+    "verify_model": verify_model,
+    "move_models": move_models,
+}
