@@ -41,15 +41,24 @@ class EstimateSettings:
     resolution: int = 0
     seed: int = 0
 
-    def resolved(self, default_steps: int, default_resolution: int) -> EstimateSettings:
+    def resolved(self, default_steps: int, default_resolution: int, *, single_step: bool = False) -> EstimateSettings:
         """These settings with every 0 replaced, for a model whose own defaults are given.
 
+        Args:
+            single_step: the model takes one step without noise, so that all its predictions are the same.
+
         Raises:
-            MarigoldError: a value is out of range (`bad_input`).
+            MarigoldError: a value is out of range, or more is asked of a single-step model (`bad_input`).
         """
         if self.preset not in PRESETS:
             raise MarigoldError("bad_input", f"There is no preset “{self.preset}”: use {', '.join(PRESETS)}.")
-        recipe = PRESETS[self.preset]
+        if single_step and (self.steps > 1 or self.ensemble > 1):
+            raise MarigoldError(
+                "bad_input",
+                f"{self.model} takes a single step and gives the same depth every time: set steps and ensemble size to "
+                "0 or 1, or choose another model.",
+            )
+        recipe = Recipe("", "", 1, 1) if single_step else PRESETS[self.preset]
         filled = replace(
             self,
             steps=self.steps or recipe.steps or default_steps,

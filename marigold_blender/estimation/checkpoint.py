@@ -50,13 +50,22 @@ class Checkpoint:
 
     def new_scheduler(self, steps: int) -> DDIMScheduler | LCMScheduler:
         """A scheduler at its first step; schedulers hold state, so each batch has its own."""
-        scheduler = type(self.scheduler).from_config(self.scheduler.config)
+        config = dict(self.scheduler.config)
+        if steps == 1 and isinstance(self.scheduler, DDIMScheduler):
+            # “leading” would take the one step at t=1, from noise to noise (Martin Garcia et al. 2024, section 3)
+            config["timestep_spacing"] = "trailing"
+        scheduler = type(self.scheduler).from_config(config)
         scheduler.set_timesteps(steps, device=self.unet.device)
         return scheduler
 
 
-def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype, *, zero_noise: bool = False) -> Checkpoint:
+def load_checkpoint(
+    folder: Path, device: torch.device, dtype: torch.dtype, *, zero_noise: bool | None = None
+) -> Checkpoint:
     """Load the networks of `folder`, whatever format their files hold, as `dtype` on `device`.
+
+    Args:
+        zero_noise: whether it starts from zeros; None: as its files say.
 
     Raises:
         MarigoldError: a file is missing or damaged, or the model is for another task (`no_model`).
@@ -79,7 +88,7 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype, *, z
         empty_text=_empty_text(folder, unet.config.cross_attention_dim).to(device=device, dtype=dtype),
         default_steps=defaults.steps,
         default_resolution=defaults.resolution,
-        zero_noise=zero_noise,
+        zero_noise=defaults.zero_noise if zero_noise is None else zero_noise,
         revision=defaults.revision,
     )
 

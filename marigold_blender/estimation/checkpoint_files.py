@@ -16,15 +16,23 @@ from .weight_files import checkpoint_revision
 
 PIPELINES = ("MarigoldDepthPipeline", "MarigoldPipeline")  # the second is what the first revisions were called
 DEFAULT_RESOLUTION = 768  # of every checkpoint whose index does not say, as in Ke et al.
+NOTE = "marigold.json"  # what a download wrote beside the files, see `models.manifest`
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a checkpoint's files say without loading its weights: denoising steps, processing resolution, revision."""
+    """What a checkpoint's files say without loading its weights.
+
+    Attributes:
+        steps, resolution: denoising steps and processing resolution that it was made for.
+        revision: names exactly these files and this use of them.
+        zero_noise: starts from zeros in a single step (E2E-FT, Martin Garcia et al. 2024): nothing in it is random.
+    """
 
     steps: int
     resolution: int
     revision: str
+    zero_noise: bool
 
 
 def read_defaults(folder: Path) -> Defaults:
@@ -35,11 +43,21 @@ def read_defaults(folder: Path) -> Defaults:
     """
     index = _read_index(folder)
     config = read_json(folder / "scheduler" / "scheduler_config.json")
+    steps = index.get("default_denoising_steps") or _usual_steps(config)
+    zero_noise = _starts_from_zeros(folder, steps, config)
     return Defaults(
-        index.get("default_denoising_steps") or _usual_steps(config),
+        1 if zero_noise else steps,
         index.get("default_processing_resolution") or DEFAULT_RESOLUTION,
-        checkpoint_revision(folder),
+        checkpoint_revision(folder) + (":zeros" if zero_noise else ""),
+        zero_noise,
     )
+
+
+def _starts_from_zeros(folder: Path, steps: int, config: dict[str, Any]) -> bool:
+    """As the catalogue says of a model that was fetched; of others: only end-to-end training makes one-step DDIM."""
+    if (folder / NOTE).is_file():
+        return bool(read_json(folder / NOTE).get("zero_noise"))
+    return steps == 1 and config.get("_class_name") == "DDIMScheduler"
 
 
 def _usual_steps(config: dict[str, Any]) -> int:

@@ -49,12 +49,12 @@ class Estimator:
         self.dtype = dtype
 
     @classmethod
-    def load(cls, folder: Path, device: str = "auto", *, zero_noise: bool = False) -> Estimator:
+    def load(cls, folder: Path, device: str = "auto", *, zero_noise: bool | None = None) -> Estimator:
         """Load the checkpoint in `folder` (diffusers format).
 
         Args:
             device: `auto`, or a device of torch.
-            zero_noise: for checkpoints that were fine-tuned to start from zeros (E2E-FT).
+            zero_noise: whether it was fine-tuned to start from zeros (E2E-FT); None: as its files say.
 
         Raises:
             MarigoldError: missing, damaged or unsuitable files (`no_model`), no such device (`bad_input`), or too

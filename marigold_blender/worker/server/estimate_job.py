@@ -104,7 +104,7 @@ def run_estimate(
 
     folder = find_model(request.settings.model)
     defaults = read_defaults(folder)
-    settings = request.settings.resolved(defaults.steps, defaults.resolution)
+    settings = request.settings.resolved(defaults.steps, defaults.resolution, single_step=defaults.zero_noise)
     report("importing", 0, 1)
     from ...estimation.devices import choose_device, choose_dtype, device_name
     from ...estimation.memory import peak_mib, start_measuring
