@@ -3,9 +3,31 @@
 
 import bpy
 
-from . import build_mesh, command, jobs, photo_to_scene, render_memory, scene_settings, session, train
+from . import (
+    build_mesh,
+    command,
+    files,
+    jobs,
+    models,
+    photo_icon,
+    photo_to_scene,
+    render_memory,
+    runtime,
+    runtime_plan,
+    scene_settings,
+    session,
+    train,
+)
 
-CLASSES = (*photo_to_scene.CLASSES, *build_mesh.CLASSES, *jobs.CLASSES, *train.CLASSES)
+CLASSES = (
+    *photo_to_scene.CLASSES,
+    *build_mesh.CLASSES,
+    *jobs.CLASSES,
+    *train.CLASSES,
+    *runtime.CLASSES,
+    *models.CLASSES,
+    *files.CLASSES,
+)
 
 
 def register() -> None:
@@ -18,6 +40,8 @@ def register() -> None:
 
 def unregister() -> None:
     session.shutdown()
+    runtime_plan.forget()
+    photo_icon.forget()
     render_memory.unregister()
     command.unregister()
     for cls in reversed(CLASSES):

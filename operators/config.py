@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the preferences: which Python runs the worker, and where results are kept. Used by `session` and panels.
+"""Reads the preferences: which Python runs the worker, where things are kept. Used by operators and panels.
 
 `MARIGOLD_PYTHON` and `MARIGOLD_CACHE` override the preferences, for farms and tests.
 """
@@ -11,6 +11,8 @@ import bpy
 
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.paths import user_folder
+from ..marigold_blender.runtime.folder import default_folder
+from ..marigold_blender.runtime.status import read_status
 from ..marigold_blender.worker.client.process import WorkerConfig
 
 ROOT_PACKAGE = __package__.rpartition(".")[0]
@@ -28,38 +30,68 @@ def cache_folder() -> Path:
     return Path(bpy.utils.extension_path_user(ROOT_PACKAGE, path="cache", create=True))
 
 
+def log_path(log: str) -> Path | None:
+    """Where a log lies: `WORKER` or `RUNTIME`; None where there is none yet."""
+    return cache_folder() / "logs" / "worker.log" if log == "WORKER" else read_status(runtime_folder()).log
+
+
 def training_folder() -> Path:
     """Where trainings on the user's files lie: they outlive the extension."""
     return user_folder() / "training"
 
 
-def worker_python() -> str:
+def runtime_folder() -> Path:
+    """Where the worker's own Python environment lies: the preference, else one folder for each user."""
+    named = preferences().runtime_folder
+    return Path(bpy.path.abspath(named)).expanduser() if named else default_folder()
+
+
+def base_python() -> str:
+    """The Python to make the runtime from: the preference; empty: the installer chooses."""
+    return bpy.path.abspath(preferences().base_python)
+
+
+def named_python() -> str:
     """The interpreter named by `MARIGOLD_PYTHON` or the preferences; empty if neither does."""
     return os.environ.get("MARIGOLD_PYTHON") or bpy.path.abspath(preferences().worker_python)
+
+
+def worker_python() -> str:
+    """The interpreter that a worker would run with: a named one, else the installed runtime's; empty: none."""
+    return named_python() or str(read_status(runtime_folder()).python or "")
 
 
 def worker_config() -> WorkerConfig:
     """What the next worker is started with.
 
     Raises:
-        MarigoldError: no Python is named, or the named one is not there (`no_runtime`).
+        MarigoldError: there is no runtime, or the Python that is named is not there (`no_runtime`).
     """
-    python = worker_python()
-    if not python:
-        raise MarigoldError(
-            "no_runtime",
-            "No Python with torch and diffusers is set: name one as Worker Python in the add-on's preferences.",
-            fix="preferences.addon_show",
-        )
-    if not Path(python).is_file():
+    python = named_python()
+    if python and not Path(python).is_file():
         raise MarigoldError(
             "no_runtime",
             f"There is no Python at “{python}”: correct Worker Python in the add-on's preferences.",
             fix="preferences.addon_show",
         )
+    if not python:
+        runtime = read_status(runtime_folder())
+        if runtime.python is None:
+            busy = runtime.state.is_busy
+            raise MarigoldError("no_runtime", runtime.sentence, fix=None if busy else "marigold.install_runtime")
+        python = str(runtime.python)
     return WorkerConfig(
         python=Path(python), cache=cache_folder(), online=bpy.app.online_access, environment=_environment()
     )
+
+
+def online_advice() -> str:
+    """Where to allow what Blender forbids; empty where it allows online access."""
+    if bpy.app.online_access:
+        return ""
+    if bpy.app.online_access_override:
+        return "Blender was started in offline mode: start it without --offline-mode to download."
+    return "Blender forbids online access: allow it in Preferences › System › Network."
 
 
 def _environment() -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from bpy.props import IntProperty
 
 from ..marigold_blender import __version__
 from ..marigold_blender.errors import MarigoldError
-from . import session
+from . import session, state
 
 
 class MARIGOLD_OT_cancel_job(bpy.types.Operator):
@@ -93,7 +93,7 @@ class MARIGOLD_OT_dismiss_failures(FailureOperator, bpy.types.Operator):
     def execute(self, context):
         for failure in self.chosen():
             session.failures.remove(failure)
-        session.redraw()
+        state.redraw()
         return {"FINISHED"}
 
 
@@ -130,7 +130,7 @@ class MARIGOLD_OT_free_memory(bpy.types.Operator):
 
     def execute(self, context):
         session.queue.stop_worker()
-        session.redraw()
+        state.redraw()
         return {"FINISHED"}
 
 

@@ -46,6 +46,10 @@ class PhotoTask:
     def title(self) -> str:
         return self.source.title
 
+    @property
+    def uses(self) -> str:
+        return self.settings.model
+
     def queue_job(self, queue: JobQueue) -> None:
         """Read the source and hand the job to the queue.
 

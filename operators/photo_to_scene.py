@@ -1,31 +1,47 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`marigold.photo_to_scene` and `marigold.estimate_depth`: a photo to a mesh, or to its depth alone."""
+"""`marigold.photo_to_scene` and `marigold.estimate_depth`: photos to meshes, or to their depth alone; photos dropped on
+the 3D View."""
+
+from pathlib import Path
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, CollectionProperty, StringProperty
 
 from ..marigold_blender.errors import MarigoldError
 from . import session
 from .photo_task import PhotoTask, run_blocking
 from .properties import EstimateProperties, MeshProperties
 from .scene_settings import fill_unset
-from .sources import chosen_source
+from .sources import Source, chosen_source
+
+PHOTO_EXTENSIONS = ".jpg;.jpeg;.png;.tif;.tiff;.webp;.heic;.heif;.avif;.bmp;.exr;.hdr"
 
 
 class PhotoOperator(EstimateProperties):
-    """What both operators share: `invoke` queues the job and returns, `execute` blocks and raises on failure."""
+    """What both operators share: `invoke` queues the jobs and returns, `execute` blocks and raises on failure."""
 
-    filepath: StringProperty(name="Photo", description="Path of the photo", subtype="FILE_PATH")
-    image: StringProperty(name="Image", description="Name of an image in this file, or “Render Result”")
-    filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    filepath: StringProperty(name="Photo", description="Path of the photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    image: StringProperty(
+        name="Image", description="Name of an image in this file, or “Render Result”", options={"SKIP_SAVE"}
+    )
+    directory: StringProperty(
+        name="Folder", description="Folder of the photos in Files", subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
+    files: CollectionProperty(
+        name="Files",
+        description="Several photos of one folder",
+        type=bpy.types.OperatorFileListElement,
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
+    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context, event):
         fill_unset(self, context.scene.marigold)
-        if not self.filepath and not self.image:
+        if not self._names_a_source():
             for name, value in context.scene.marigold.chosen_source().items():
                 setattr(self, name, value)
-        if not self.filepath and not self.image:
+        if not self._names_a_source():
             context.window_manager.fileselect_add(self)
             return {"RUNNING_MODAL"}
         return self._queue(context)
@@ -33,25 +49,46 @@ class PhotoOperator(EstimateProperties):
     def execute(self, context):
         if self.options.is_invoke and not bpy.app.background:  # comes from the file browser
             return self._queue(context)
+        failed: list[str] = []
+        made: list[str] = []
         try:
-            made = run_blocking(self._task(context), session.queue, context)
+            tasks = [self.task(context, source) for source in self._sources()]
         except MarigoldError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Made {' and '.join(made.values())}")
+        for task in tasks:
+            try:
+                made += run_blocking(task, session.queue, context).values()
+            except MarigoldError as error:
+                failed.append(error.message)
+        if failed:
+            self.report({"ERROR"}, "\n".join(failed))
+            return {"FINISHED" if made else "CANCELLED"}
+        self.report({"INFO"}, f"Made {' and '.join(made)}")
         return {"FINISHED"}
 
     def _queue(self, context):
         try:
-            session.start(self._task(context))
+            for source in self._sources():
+                session.start(self.task(context, source))
         except MarigoldError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def _task(self, context) -> PhotoTask:
+    def _names_a_source(self) -> bool:
+        return bool(self.filepath or self.image or self.files)
+
+    def _sources(self) -> list[Source]:
+        names = [file.name for file in self.files if file.name]
+        if self.directory and names:
+            folder = Path(bpy.path.abspath(self.directory))
+            return [chosen_source(str(folder / name), "") for name in names]
+        return [chosen_source(self.filepath, self.image)]
+
+    def task(self, context, source: Source) -> PhotoTask:
         return PhotoTask(
-            source=chosen_source(self.filepath, self.image),
+            source=source,
             settings=self.estimate_settings(),
             options=self.scene_options() if isinstance(self, MeshProperties) else None,
             scene_uid=context.scene.session_uid,
@@ -75,10 +112,21 @@ class MARIGOLD_OT_estimate_depth(PhotoOperator, bpy.types.Operator):
         subtype="DIR_PATH",
     )
 
-    def _task(self, context) -> PhotoTask:
-        task = super()._task(context)
+    def task(self, context, source: Source) -> PhotoTask:
+        task = super().task(context, source)
         task.output = bpy.path.abspath(self.output) or None
         return task
 
 
-CLASSES = (MARIGOLD_OT_photo_to_scene, MARIGOLD_OT_estimate_depth)
+class MARIGOLD_FH_photo(bpy.types.FileHandler):
+    bl_idname = "MARIGOLD_FH_photo"
+    bl_label = "Photo to 3D"
+    bl_import_operator = "marigold.photo_to_scene"
+    bl_file_extensions = PHOTO_EXTENSIONS
+
+    @classmethod
+    def poll_drop(cls, context):
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+CLASSES = (MARIGOLD_OT_photo_to_scene, MARIGOLD_OT_estimate_depth, MARIGOLD_FH_photo)

@@ -4,6 +4,7 @@
 import bpy
 from bpy.props import EnumProperty, PointerProperty, StringProperty
 
+from . import state
 from .properties import EstimateProperties, MeshProperties
 from .training_properties import TrainingProperties
 
@@ -12,6 +13,10 @@ SHARED = (EstimateProperties, MeshProperties, TrainingProperties)
 
 class MarigoldTraining(TrainingProperties, bpy.types.PropertyGroup):
     """`scene.marigold.training`: what the Training panel shows."""
+
+
+def _look_again(self, context):
+    state.look_again()
 
 
 class MarigoldSettings(EstimateProperties, MeshProperties, bpy.types.PropertyGroup):
@@ -27,8 +32,12 @@ class MarigoldSettings(EstimateProperties, MeshProperties, bpy.types.PropertyGro
         ],
         default="FILE",
     )
-    filepath: StringProperty(name="Photo", description="The photo to turn into 3D", subtype="FILE_PATH")
-    training: PointerProperty(type=MarigoldTraining)
+    filepath: StringProperty(
+        name="Photo", description="The photo to turn into 3D", subtype="FILE_PATH", update=_look_again
+    )
+    training: PointerProperty(
+        type=MarigoldTraining, name="Training", description="What a model is trained on this file with"
+    )
     image: PointerProperty(name="Image", description="The image to turn into 3D", type=bpy.types.Image)
 
     def chosen_source(self) -> dict[str, str]:

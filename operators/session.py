@@ -32,6 +32,11 @@ class Failure:
     def title(self) -> str:
         return self.task.title
 
+    @property
+    def model(self) -> str:
+        """The model that an operator which mends it acts on."""
+        return self.task.uses
+
 
 queue = JobQueue(worker_config, idle_seconds)
 tasks: list[Task] = []
@@ -45,7 +50,7 @@ def start(task: Task) -> None:
     failures[:] = [failure for failure in failures if failure.title != task.title]
     tasks.append(task)
     keep_ticking()
-    redraw()
+    state.redraw()
 
 
 def keep_ticking() -> None:
@@ -58,7 +63,7 @@ def cancel(task: Task) -> None:
     task.cancel(queue)
     if task.phase in (Phase.OVER, Phase.OFFERED):
         drop(task)
-    redraw()
+    state.redraw()
 
 
 def drop(task: Task) -> None:
@@ -88,15 +93,6 @@ def shutdown() -> None:
     state.forget()
 
 
-def redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "IMAGE_EDITOR", "PREFERENCES"}:
-                for region in area.regions:
-                    if region.type in {"UI", "WINDOW"} and (region.type == "UI") is (area.type != "PREFERENCES"):
-                        region.tag_redraw()
-
-
 def _tick() -> float | None:
     global frees_before_render
     frees_before_render = preferences().free_before_render
@@ -112,7 +108,7 @@ def _tick() -> float | None:
         _advance(task)
         changed |= task.phase is not phase or task not in tasks
     if changed:
-        redraw()
+        state.redraw()
     if tasks:
         return BUSY_S
     return IDLE_S if queue.worker_pid else None

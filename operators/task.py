@@ -10,6 +10,9 @@ from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.worker.client.job import Job, JobState
 from ..marigold_blender.worker.client.jobs import JobQueue
 from ..marigold_blender.worker.client.past_runs import PastRuns
+from .words import size
+
+BYTE_STAGES = ("checking", "downloading", "copying")  # stages of the worker that count bytes
 
 _numbers = itertools.count(1)
 
@@ -63,6 +66,10 @@ class Task(Protocol):
     @property
     def title(self) -> str: ...
 
+    @property
+    def uses(self) -> str:
+        """Name of the model that it works with; empty: none, or the preferred one."""
+
     def advance(self, queue: JobQueue) -> None:
         """Take one step, never waiting. Raises MarigoldError when the task has failed."""
 
@@ -99,6 +106,9 @@ def is_done(job: Job) -> bool:
 def job_shown(job: Job, seconds_left: float | None = None) -> Shown:
     """How far a job of the worker is."""
     text = job.stage.capitalize()
-    if job.state is JobState.RUNNING and job.total > 1:
-        text = f"{text} {job.done}/{job.total}"
-    return Shown(text, job.overall, seconds_left)
+    if job.state is not JobState.RUNNING or job.total <= 1:
+        return Shown(text, job.overall, seconds_left)
+    if job.stage not in BYTE_STAGES:
+        return Shown(f"{text} {job.done}/{job.total}", job.overall, seconds_left)
+    speed = f", {size(job.bytes_per_s)}/s" if job.bytes_per_s else ""
+    return Shown(f"{text} {size(job.done)} of {size(job.total)}{speed}", job.overall, job.seconds_left)

@@ -43,6 +43,10 @@ class TrainTask:
     def title(self) -> str:
         return f"Training “{Path(self.request.folder).name}”"
 
+    @property
+    def uses(self) -> str:
+        return self.request.base
+
     def queue_job(self, queue: JobQueue) -> None:
         """Save a copy of this file and hand the job to the queue.
 

@@ -3,9 +3,16 @@
 
 import bpy
 
-from . import preferences, sidebar
+from . import model_choice, preferences, result, sections, sidebar, training
 
-CLASSES = (*preferences.CLASSES, *sidebar.CLASSES)
+CLASSES = (
+    *preferences.CLASSES,
+    *model_choice.CLASSES,
+    *sidebar.CLASSES,
+    *sections.CLASSES,
+    *result.CLASSES,
+    *training.CLASSES,
+)
 
 
 def register() -> None:

@@ -16,6 +16,7 @@ from ..errors import MarigoldError
 from ..record import DepthRecord
 from .images import array_from_image, load_image
 from .properties import DepthProperties
+from .thumbnails import show_picture, show_values
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ def load_depth(files: dict[str, str | Path]) -> bpy.types.Image:
 
     Args:
         files: paths under the keys `depth` (NAME_depth.exr), `record` (NAME.json), `photo` (a file that shows
-            exactly the photo when Blender loads it) and, where some pixels are invalid, `mask` (white = valid).
+            exactly the photo when Blender loads it); where some pixels are invalid, `mask` (white = valid); for an
+            ensemble `uncertainty`; and `preview`, which becomes the depth image's thumbnail.
 
     Raises:
         MarigoldError: a file is missing or damaged (`bad_input`); nothing is left behind then.
@@ -52,7 +54,12 @@ def load_depth(files: dict[str, str | Path]) -> bpy.types.Image:
         properties.photo = load("photo", record.name, "sRGB")
         if files.get("mask"):
             properties.mask = load("mask", f"{record.name} mask", "Non-Color")
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+        if files.get("uncertainty"):
+            properties.uncertainty = load("uncertainty", f"{record.name} uncertainty", "Non-Color")
+            show_values(properties.uncertainty)
+        if files.get("preview"):
+            show_picture(image, files["preview"])
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as problem:
         _remove(loaded)
         raise MarigoldError(
             "bad_input", "The depth files are incomplete or damaged: estimate the depth again.", details=repr(problem)

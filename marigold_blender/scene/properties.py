@@ -93,6 +93,13 @@ class DepthProperties(bpy.types.PropertyGroup):
         type=bpy.types.Image, name="Mask", description="White where the depth counts; empty when it counts everywhere"
     )
 
+    uncertainty: PointerProperty(
+        type=bpy.types.Image,
+        name="Uncertainty",
+        description="How far the members of the ensemble disagree, as a share of the depth range; empty for a single"
+        " prediction",
+    )
+
     def fill_from(self, record: DepthRecord) -> None:
         """Fill in the properties of a new depth image from its record."""
         width, height = self.id_data.size

@@ -207,15 +207,21 @@ def test_cancel_without_a_job_says_so():
         bpy.ops.marigold.cancel_job()
 
 
-def test_every_property_has_a_tooltip():
-    for name in ("photo_to_scene", "estimate_depth", "build_mesh", "cancel_job", "free_memory"):
+def test_every_operator_and_property_has_a_tooltip(extension):
+    names = dir(bpy.ops.marigold)
+    assert len(names) > 15
+    for name in names:
         operator = getattr(bpy.ops.marigold, name).get_rna_type()
-        assert operator.description
+        assert operator.description, name
         for item in operator.properties:
             assert item.description or item.is_hidden or item.identifier == "rna_type", f"{name}.{item.identifier}"
-    for group in (bpy.types.Scene, bpy.types.Image):
-        for item in group.bl_rna.properties["marigold"].fixed_type.properties:
-            assert item.description or item.identifier in ("rna_type", "name"), item.identifier
+    settings = bpy.types.Scene.bl_rna.properties["marigold"].fixed_type
+    groups = [settings, settings.properties["training"].fixed_type]
+    groups += [owner.bl_rna.properties["marigold"].fixed_type for owner in (bpy.types.Image, bpy.types.Mesh)]
+    groups.append(extension("panels.preferences").MarigoldPreferences.bl_rna)
+    for group in groups:
+        for item in group.properties:
+            assert item.description or item.identifier in ("rna_type", "name", "bl_idname"), item.identifier
 
 
 def test_enabling_is_light(extension_zip, tmp_path):

@@ -150,6 +150,11 @@ class JobQueue:
                 stopped = MarigoldError("worker_died", "The worker was stopped while it ran this job.")
                 self._end(job, JobState.FAILED, stopped)
 
+    def stop_idle_worker(self) -> None:
+        """End the worker unless it computes; a download goes on in a new one."""
+        if not any(job.lane == INFERENCE for job in self._running.values()):
+            self.stop_worker()
+
     def kill_worker(self) -> None:
         """End the worker, from whatever thread: the next `poll` sees it gone, and a download goes on in a new one."""
         if worker := self._worker:

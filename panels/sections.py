@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sections under the main panel that show settings: Source, Quality, Mesh, Advanced."""
+
+import bpy
+
+from ..operators import session, state
+from ..operators.config import ROOT_PACKAGE
+from .model_choice import draw_model
+from .sidebar import Sidebar
+from .source import draw_source
+
+
+class In3DView(Sidebar):
+    bl_space_type = "VIEW_3D"
+    bl_parent_id = "MARIGOLD_PT_view3d"
+
+
+class InImageEditor(Sidebar):
+    bl_space_type = "IMAGE_EDITOR"
+    bl_parent_id = "MARIGOLD_PT_image"
+
+
+def settings_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+class SourcePanel:
+    bl_label = "Source"
+    bl_order = 1
+
+    def draw(self, context):
+        draw_source(self.layout.column(), context)
+
+
+class QualityPanel:
+    bl_label = "Quality"
+    bl_order = 2
+
+    def draw(self, context):
+        snapshot = state.current()
+        column = settings_column(self.layout)
+        if snapshot:
+            draw_model(column, context, snapshot)
+        for name in ("preset", "steps", "ensemble", "resolution"):
+            column.prop(context.scene.marigold, name)
+
+
+class MeshPanel:
+    bl_label = "Mesh"
+    bl_order = 4
+
+    def draw(self, context):
+        column = settings_column(self.layout)
+        for name in ("mode", "shading", "vertices", "edge_threshold", "match_render"):
+            column.prop(context.scene.marigold, name)
+
+
+class AdvancedPanel:
+    """What is seldom changed: the random numbers, the device, the worker's memory and its log."""
+
+    bl_label = "Advanced"
+    bl_order = 5
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        column = settings_column(self.layout)
+        column.prop(context.scene.marigold, "seed")
+        snapshot = state.current()
+        device = state.past_runs().device or (snapshot.runtime.device if snapshot else "")
+        column.label(text=device or "Device not known yet", icon="DESKTOP")
+        row = column.row()
+        row.operator("marigold.free_memory", icon="TRASH")
+        if session.queue.holds_idle_memory:
+            column.label(text="The worker keeps its model loaded", icon="INFO")
+        row = column.row(align=True)
+        row.operator("marigold.open_log", icon="TEXT").log = "WORKER"
+        row.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = ROOT_PACKAGE
+
+
+class MARIGOLD_PT_source_view3d(In3DView, SourcePanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_source_image(InImageEditor, SourcePanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_quality_view3d(In3DView, QualityPanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_quality_image(InImageEditor, QualityPanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_mesh_view3d(In3DView, MeshPanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_mesh_image(InImageEditor, MeshPanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_advanced_view3d(In3DView, AdvancedPanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_advanced_image(InImageEditor, AdvancedPanel, bpy.types.Panel):
+    pass
+
+
+CLASSES = (
+    MARIGOLD_PT_source_view3d,
+    MARIGOLD_PT_source_image,
+    MARIGOLD_PT_quality_view3d,
+    MARIGOLD_PT_quality_image,
+    MARIGOLD_PT_mesh_view3d,
+    MARIGOLD_PT_mesh_image,
+    MARIGOLD_PT_advanced_view3d,
+    MARIGOLD_PT_advanced_image,
+)
