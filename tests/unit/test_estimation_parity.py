@@ -116,8 +116,8 @@ def test_an_ensemble_s_members_are_the_stock_members(demo: Estimator, stock_demo
 
 @pytest.mark.parametrize(
     ("scheduler", "steps"),
-    [(V1_0_SCHEDULER, 1), (V1_0_SCHEDULER, 7), (V1_1_SCHEDULER, 1), (V1_1_SCHEDULER, 4)],
-    ids=["v1-0 one step", "v1-0", "v1-1 one step", "v1-1"],
+    [(V1_0_SCHEDULER, 7), (V1_1_SCHEDULER, 1), (V1_1_SCHEDULER, 4)],
+    ids=["v1-0", "v1-1 one step", "v1-1"],
 )
 def test_published_scheduler_configurations(tmp_path: Path, scheduler: dict, steps: int) -> None:
     save_small_checkpoint(tmp_path, DDIMScheduler.from_config(scheduler))
@@ -132,6 +132,19 @@ def test_published_scheduler_configurations(tmp_path: Path, scheduler: dict, ste
         processing_resolution=128,
         latents=first_latent(5, pixels, 128, 8),
     )
+    assert np.abs(ours - theirs).max() < TOLERANCE
+
+
+def test_a_single_step_of_v1_0_is_taken_as_its_repair_does(tmp_path: Path) -> None:
+    """Stock diffusers takes it at t=1 and returns noise; with trailing spacing it is as good as many steps."""
+    save_small_checkpoint(tmp_path, DDIMScheduler.from_config(V1_0_SCHEDULER))
+    pixels = data.coffee()[:123, :187]
+    settings = EstimateSettings(steps=1, ensemble=1, resolution=128, seed=5)
+    ours = quietly(Estimator.load(tmp_path, "cpu"), pixels, settings)
+    repaired = stock(tmp_path)
+    repaired.scheduler = DDIMScheduler.from_config({**V1_0_SCHEDULER, "timestep_spacing": "trailing"})
+    first = first_latent(5, pixels, 128, 8)
+    theirs = stock_depth(repaired, pixels, num_inference_steps=1, processing_resolution=128, latents=first)
     assert np.abs(ours - theirs).max() < TOLERANCE
 
 
