@@ -17,7 +17,7 @@ from .install_log import InstallLog
 from .output import OutputReader, Reading
 from .pip_settings import pip_environment, uv_environment
 from .plan import Plan
-from .requirements import PACKAGES, PIP, TORCH, TORCH_VERSION
+from .requirements import PACKAGES, PIP, TORCH, TORCH_VERSION, pins
 
 # report(stage, done, total, unit, message, share of this part that is done)
 Report = Callable[[str, int, int, str, str, float], None]
@@ -50,15 +50,14 @@ class Builder:
             MarigoldError: a step failed (with advice), or `check` raised.
         """
         self._create()
-        if self._plan.uv:
-            self._install("the packages", [self._uv("-r", PACKAGES)], self._plan.packages, 0.03, self._packages_share)
-            self._install("torch", self._torch_by_uv(), self._plan.torch, self._packages_share, 1.0)
+        plan, middle = self._plan, self._packages_share
+        if plan.uv:
+            packages, torch = [self._uv("-r", pins(PACKAGES))], self._torch_by_uv()
         else:
             raw = self._renew_pip()
-            self._install(
-                "the packages", [self._pip(raw, "-r", PACKAGES)], self._plan.packages, 0.03, self._packages_share
-            )
-            self._install("torch", [self._torch_by_pip(raw)], self._plan.torch, self._packages_share, 1.0)
+            packages, torch = [self._pip(raw, "-r", pins(PACKAGES))], [self._torch_by_pip(raw)]
+        self._install("the packages", packages, Progress(self, plan.packages, (0.03, middle)))
+        self._install("torch", torch, Progress(self, plan.torch, (middle, 1.0), plan.build.download_bytes))
 
     def _create(self) -> None:
         plan, environment = self._plan, self._environment
@@ -81,7 +80,7 @@ class Builder:
 
     def _renew_pip(self) -> bool:
         """Install the pinned pip, which prints its progress; whether it is there."""
-        command = self._pip(False, "--upgrade", "-r", PIP)
+        command = self._pip(False, "--upgrade", "-r", pins(PIP))
         try:
             self._run("renewing pip", command)
         except MarigoldError as error:
@@ -107,7 +106,7 @@ class Builder:
     def _torch_by_pip(self, raw: bool) -> list[str]:
         build = self._plan.build
         if build.on_pypi:
-            return self._pip(raw, "-r", TORCH)
+            return self._pip(raw, "-r", pins(TORCH))
         index = ["--extra-index-url", build.index]
         return [*self._pip_base(raw), *index, build.requirement]
 
@@ -121,7 +120,7 @@ class Builder:
         """What to try one after the other: uv, unlike pip, gives up where one of its indexes is out of reach."""
         build = self._plan.build
         if build.on_pypi:
-            return [self._uv("-r", TORCH)]
+            return [self._uv("-r", pins(TORCH))]
         plain = self._uv(build.requirement, pinned=False)
         if self._plan.options.accelerator == "auto" and build.accelerator in ("rocm", "xpu"):
             # uv knows which build suits the card better than a fixed one does
@@ -132,14 +131,12 @@ class Builder:
             own = self._uv(build.requirement, "--torch-backend", build.tag, pinned=False)
         return [plain, own] if self._plan.settings.names_places else [own]
 
-    def _install(
-        self, what: str, commands: list[list[str]], sizes: Mapping[str, int], start: float, end: float
-    ) -> None:
-        """Run one command of pip or uv, or the next where it finds nothing; its progress is the share start..end."""
-        self._report("downloading", 0, sum(sizes.values()), "bytes", f"Installing {what}", start)
+    def _install(self, what: str, commands: list[list[str]], progress: Progress) -> None:
+        """Run one command of pip or uv, or the next where it finds nothing."""
+        self._report("downloading", 0, progress.total, "bytes", f"Installing {what}", progress.start)
         for number, command in enumerate(commands):
             try:
-                self._run(f"installing {what}", command, Progress(self, sizes, start, end))
+                self._run(f"installing {what}", command, progress)
                 return
             except MarigoldError as error:
                 cause, _ = find_cause(error.details)
@@ -205,27 +202,38 @@ class Builder:
 
 
 class Progress:
-    """Reports how far one command of pip or uv is: bytes from its output, packages by counting what is installed."""
+    """Reports how far one command of pip or uv is: bytes from its output, packages by counting what is installed.
 
-    def __init__(self, builder: Builder, sizes: Mapping[str, int], start: float, end: float) -> None:
+    Args:
+        sizes: bytes of each package that it will want.
+        span: where in the whole it begins and ends, 0..1.
+        at_least: bytes of all, where a build brings packages that are not in `sizes`.
+    """
+
+    def __init__(
+        self, builder: Builder, sizes: Mapping[str, int], span: tuple[float, float], at_least: int = 0
+    ) -> None:
         self._report = builder._report
         self._site = builder._environment
-        self._reader = OutputReader(sizes, parallel=bool(builder._plan.uv))
-        self._start, self._span = start, end - start
+        self.total = max(sum(sizes.values()), at_least)
+        self._reader = OutputReader(sizes, at_least=at_least, parallel=bool(builder._plan.uv))
+        self.start, self._span = span[0], span[1] - span[0]
         self._reading: Reading | None = None
-        self._before = self._installed()
+        self._before = 0
         self._looked_at = 0.0
 
     def read(self, line: str) -> bool:
         """Take a line of output; whether it was nothing but progress."""
         reading = self._reader.feed(line)
         if reading and reading != self._reading:
+            if reading.stage == "installing":
+                self._before = self._installed()
             self._reading = reading
             share = reading.done / reading.total if reading.total and reading.stage == "downloading" else 0.0
             part = DOWNLOAD_SHARE * (share if reading.stage == "downloading" else 1.0)
             unit = "bytes" if reading.stage == "downloading" else "packages"
             self._report(
-                reading.stage, reading.done, reading.total, unit, reading.message, self._start + self._span * part
+                reading.stage, reading.done, reading.total, unit, reading.message, self.start + self._span * part
             )
         return line.startswith("Progress ")
 
@@ -237,7 +245,7 @@ class Progress:
         self._looked_at = now
         done = min(self._installed() - self._before, reading.total)
         part = DOWNLOAD_SHARE + (1 - DOWNLOAD_SHARE) * done / reading.total
-        self._report("installing", done, reading.total, "packages", reading.message, self._start + self._span * part)
+        self._report("installing", done, reading.total, "packages", reading.message, self.start + self._span * part)
 
     def _installed(self) -> int:
         patterns = ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info")

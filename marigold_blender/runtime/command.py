@@ -75,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; the exit code."""
     options.folder = (options.folder or default_folder()).expanduser().absolute()
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a worker that dies under the check is told, not died with
     return _for_client(options) if options.events else _for_person(options)
 
 
@@ -135,10 +137,15 @@ def _act(options: argparse.Namespace, report: Any, check: Any, answer: Any, note
         if options.action in ("status", "plan"):
             answer(_look(options))
             return 0
-        if options.action == "remove" and not layout.is_ours():
+        if options.action in ("remove", "verify") and not layout.is_ours():
             raise MarigoldError("bad_input", f"There is no runtime in “{layout.folder}”.")
         make_ready(layout)
-        with locked(layout.lock, LOCK_WAIT_S, check):
+
+        def waiting() -> None:
+            report("waiting", 0, 1, "", "Waiting for another installer to finish", 0.0)
+            check()
+
+        with locked(layout.lock, LOCK_WAIT_S, waiting):
             return _act_locked(options, layout, report, check, answer, note_log)
     except MarigoldError as error:
         answer(error)

@@ -21,6 +21,7 @@ from .folder import Layout, delete, python_of, size_of
 from .install_log import InstallLog
 from .plan import Options, Plan, check_space, make_plan
 from .requirements import fingerprint
+from .sizes import gigabytes
 from .state import Environment, RuntimeState, StateFile, read_state, write_state
 from .status import read_status
 from .verify import check_environment
@@ -130,9 +131,13 @@ class Run:
                 f"“{left[0]}” is in use: end the worker with Free Memory in every open Blender, then remove again.",
                 fix="marigold.free_memory",
             )
-        for path in (layout.logs, layout.folder / "README.txt", layout.state):
+        self._log.close()
+        # the state last but the lock: what is left after a kill is still known as ours
+        for path in (layout.logs, layout.folder / "README.txt", layout.state, layout.lock):
             delete(path)
-        return {**self._answer(""), "freed_bytes": freed}
+        with contextlib.suppress(OSError):  # not empty: the user keeps something there
+            layout.folder.rmdir()
+        return self._answer(f"{gigabytes(freed)} freed.")
 
     def failed_unexpectedly(self, error: Exception, trace: str) -> MarigoldError:
         """A fault that no part foresaw, told and noted like any other failure."""

@@ -31,3 +31,9 @@ class InstallLog:
         if self.path:
             with contextlib.suppress(OSError):  # the disk is full: that is told elsewhere
                 self._file.write(f"{time.strftime('%H:%M:%S')} {redacted(text)}\n")
+
+    def close(self) -> None:
+        """Windows deletes no open file."""
+        if self.path:
+            self._file.close()
+            self.path = None

@@ -32,19 +32,34 @@ def locked(path: Path, wait_s: float, check: Callable[[], None]) -> Iterator[Non
         MarigoldError: another process holds it (`bad_input`), or files cannot be locked there (`cannot_write`).
     """
     until = time.monotonic() + wait_s
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    while (descriptor := _locked_descriptor(path)) is None:
+        if time.monotonic() >= until:
+            raise MarigoldError(
+                "bad_input",
+                "Another Blender or terminal is working on this runtime: wait until it has finished.",
+            )
+        check()
+        time.sleep(WAIT_STEP_S)
     try:
-        while not _try_lock(descriptor, path):
-            if time.monotonic() >= until:
-                raise MarigoldError(
-                    "bad_input",
-                    "Another Blender or terminal is working on this runtime: wait until it has finished.",
-                )
-            check()
-            time.sleep(WAIT_STEP_S)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked_descriptor(path: Path) -> int | None:
+    """The lock file, open and locked; None if another holds it, or removed it (with the runtime) just now."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if _try_lock(descriptor, path) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def is_held(path: Path) -> bool:

@@ -44,14 +44,15 @@ class OutputReader:
 
     Args:
         expected: bytes of each package that will be wanted, from the pinned table.
+        at_least: bytes of all, where a build brings further packages that are not in the table.
         parallel: whether several are fetched at once and each is told when it is there (uv), not one after the other.
     """
 
-    def __init__(self, expected: Mapping[str, int], *, parallel: bool = False) -> None:
+    def __init__(self, expected: Mapping[str, int], *, at_least: int = 0, parallel: bool = False) -> None:
         self._parallel = parallel
         self._sizes = {canonical(name): size for name, size in expected.items()}
         self._done: dict[str, int] = {}
-        self._expected_total = sum(self._sizes.values())
+        self._at_least = at_least
         self._current = ""
         self._installing = 0
         self._message = "Looking for the packages"
@@ -93,8 +94,8 @@ class OutputReader:
         if self._installing:
             return Reading("installing", 0, self._installing, self._message)
         done = sum(self._done.values())
-        total = max(self._expected_total, sum(self._sizes.get(name, 0) for name in self._done))
-        return Reading("downloading", min(done, total), total, self._message)
+        total = max(self._at_least, sum(self._sizes.values()))
+        return Reading("downloading", done, total, self._message)
 
     def _finish_current(self) -> None:
         if self._current in self._done and not self._parallel:  # pip tells it only by going on to the next

@@ -6,15 +6,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import platform as host
 import re
 import sys
 from pathlib import Path
 
-FILES = Path(__file__).with_name("requirements")
-PIP = FILES / "pip.txt"
-PACKAGES = FILES / "packages.txt"
-TORCH = FILES / "torch.txt"  # torch as PyPI has it, with CUDA's libraries on Linux
+PIP, PACKAGES = "pip.txt", "packages.txt"
+TORCH = "torch.txt"  # torch as PyPI has it, with CUDA's libraries on Linux
 TORCH_VERSION = "2.13.0"
 
 SUPPORTED_PYTHONS = ((3, 11), (3, 12), (3, 13))  # those with a wheel of every package
@@ -31,23 +30,28 @@ def this_platform() -> str | None:
     return PLATFORMS.get((sys.platform, host.machine().lower()))
 
 
+def pins(name: str) -> Path:
+    """One of the pinned files; `MARIGOLD_REQUIREMENTS` names a folder with others, for a studio's own set."""
+    return Path(os.environ.get("MARIGOLD_REQUIREMENTS") or Path(__file__).with_name("requirements")) / name
+
+
 def fingerprint() -> str:
     """Changes whenever a pinned version does: an environment with another one is due for an update."""
-    return _fingerprint(tuple(path.stat().st_mtime_ns for path in (PACKAGES, TORCH)))
+    files = (pins(PACKAGES), pins(TORCH))
+    return _fingerprint(files, tuple(path.stat().st_mtime_ns for path in files))
 
 
 @functools.lru_cache(maxsize=1)
-def _fingerprint(written: tuple[int, ...]) -> str:
-    pins = "".join(path.read_text(encoding="utf-8") for path in (PACKAGES, TORCH))
-    return hashlib.sha256(pins.encode()).hexdigest()[:16]
+def _fingerprint(files: tuple[Path, ...], written: tuple[int, ...]) -> str:
+    return hashlib.sha256("".join(path.read_text(encoding="utf-8") for path in files).encode()).hexdigest()[:16]
 
 
-def wheel_sizes(file: Path, platform: str, python: tuple[int, int]) -> dict[str, int]:
-    """Bytes to fetch for each package of a requirements file that is wanted on this platform and Python."""
-    table = json.loads((FILES / "sizes.json").read_text(encoding="utf-8"))
+def wheel_sizes(file: str, platform: str, python: tuple[int, int]) -> dict[str, int]:
+    """Bytes to fetch for each package of a pinned file that is wanted on this platform and Python."""
+    table = json.loads(pins("sizes.json").read_text(encoding="utf-8"))
     target = f"{platform}-{python[0]}.{python[1]}"
     wanted: dict[str, int] = {}
-    for name, marker in _requirements(file):
+    for name, marker in _requirements(pins(file)):
         if _holds(marker, platform, python):
             sizes = table.get(name, {})
             wanted[name] = sizes.get(target, sizes.get("*", 0))
