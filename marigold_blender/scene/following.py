@@ -8,13 +8,14 @@ import numpy as np
 
 from ..geometry.camera import Camera
 from ..geometry.unprojection import metric_depth, relief, relief_width, unproject
+from .depth_of_field_lens import follow_in_passes
 
 DEPTH_ATTRIBUTE = "depth"  # FLOAT on points: 0 near .. 1 far
 PICTURE_ATTRIBUTE = "picture"  # FLOAT2 on points: place in the photo, (0, 0) bottom left .. (1, 1) top right
 
 
 def follow_depth(image: bpy.types.Image) -> None:
-    """Puts the vertices of every mesh, and the lens of every camera, where their depth image says.
+    """Puts the vertices of every mesh, the lens of every camera, and every depth of field where their depth image says.
 
     Never raises: what cannot be moved (linked from a library, its attributes removed, in Edit Mode) stays as it is.
     """
@@ -24,6 +25,7 @@ def follow_depth(image: bpy.types.Image) -> None:
     for camera in bpy.data.cameras:
         if camera.marigold.depth == image:
             aim_camera(camera)
+    follow_in_passes(image)
 
 
 def place_vertices(mesh: bpy.types.Mesh) -> None:

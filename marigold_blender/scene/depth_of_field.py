@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The depth-of-field pass of a scene: added at the end of its compositing, updated, removed. Called by the operators.
+
+The pass is one node: a group with the formulas (`depth_of_field_group`) whose inputs are the settings. It remembers in
+a custom property what the scene was before, so that removing it restores that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import bpy
+
+from ..errors import MarigoldError
+from . import depth_of_field_sockets as names
+from .compositor import (
+    check_editable,
+    compositing_tree,
+    create_compositing,
+    new_premultiply,
+    output_socket,
+    play_whole,
+    remove_compositing,
+)
+from .depth_image import is_depth_image
+from .depth_of_field_group import DEFOCUS, GROUP_NAME, build_group, set_bokeh
+from .depth_of_field_lens import adopt_camera, adopt_depth
+from .depth_of_field_nodes import (
+    BEFORE,
+    MARK,
+    find_pass,
+    marked,
+    pass_of,
+    remember,
+    remove_animation,
+    restore,
+    set_value,
+)
+from .fog_ray import ray_image
+
+LARGEST_BLUR = 0.1  # of the width
+MATCHED = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
+
+
+@dataclass(frozen=True)
+class Aperture:
+    """What the group's Defocus node holds: corners (0: round), rotation in radians, largest radius in pixels (0: a
+    tenth of the width)."""
+
+    blades: int = 0
+    rotation: float = 0.0
+    max_blur_px: float = 0.0
+
+
+def add_pass(
+    scene: bpy.types.Scene,
+    depth: bpy.types.Image | None,
+    values: Mapping[str, float],
+    aperture: Aperture | None = None,
+    *,
+    match_render: bool = False,
+) -> bpy.types.Node:
+    """Add the pass, or update the one that is there: never a second one.
+
+    Args:
+        depth: a depth image; None: the render's own Z pass, which needs a camera.
+        values: numbers for the group's inputs by name (`depth_of_field_sockets`); others keep what they have.
+        aperture: None: as it is.
+        match_render: set the render's size to the photo's, and its view to Standard.
+
+    Raises:
+        MarigoldError: the scene or the depth cannot be used (`bad_input`); the scene is as it was.
+    """
+    check_editable(scene)
+    if depth is None and scene.camera is None:
+        raise MarigoldError("bad_input", f"“{scene.name}” has no camera, which a Z pass is measured from: add one.")
+    if depth is not None and not is_depth_image(depth):
+        raise MarigoldError("bad_input", f"“{depth.name}” is not a depth image: estimate the depth of a photo first.")
+    check_values(values)
+    node = find_pass(scene) or _new_pass(scene, depth)
+    _connect_depth(scene, node, depth)
+    if match_render and depth is not None:
+        _match_render(scene, node, depth)
+    if depth is not None:
+        adopt_depth(node, depth)
+    else:
+        adopt_camera(scene, node)
+    for name, value in values.items():
+        set_value(node, name, value)
+    aperture = aperture or aperture_of(node)
+    width = node.inputs[names.WIDTH].default_value
+    limit = aperture.max_blur_px or LARGEST_BLUR * width
+    set_bokeh(node.node_tree, blades=aperture.blades, rotation=aperture.rotation, max_blur_px=limit)
+    node.node_tree["marigold_aperture"] = [aperture.blades, aperture.rotation, aperture.max_blur_px]
+    return node
+
+
+def check_values(values: Mapping[str, float]) -> None:
+    """Refuse numbers that the inputs cannot take, which Blender would clip in silence.
+
+    Raises:
+        MarigoldError: `bad_input`.
+    """
+    sockets = {socket.name: socket for socket in names.FLOATS}
+    for name, value in values.items():
+        if name not in sockets:
+            raise MarigoldError("bad_input", f"Depth of field has no “{name}”: use {', '.join(sockets)}.")
+        socket = sockets[name]
+        if not socket.low <= value <= socket.high:
+            raise MarigoldError(
+                "bad_input", f"{name} is {value:g}: use a number from {socket.low:g} to {socket.high:g}."
+            )
+    if names.NEAR in values and names.FAR in values and values[names.NEAR] >= values[names.FAR]:
+        raise MarigoldError("bad_input", f"Far ({values[names.FAR]:g}) must lie beyond near ({values[names.NEAR]:g}).")
+
+
+def aperture_of(node: bpy.types.Node) -> Aperture:
+    """What was asked for last."""
+    kept = node.node_tree.get("marigold_aperture")
+    return Aperture(int(kept[0]), float(kept[1]), float(kept[2])) if kept else Aperture()
+
+
+def largest_blur_px(node: bpy.types.Node) -> float:
+    """The radius that nothing is blurred beyond."""
+    return node.node_tree.nodes[DEFOCUS].blur_max
+
+
+def remove_pass(scene: bpy.types.Scene) -> None:
+    """Take the pass out; the scene is as it was before it, with what else was changed since.
+
+    Raises:
+        MarigoldError: there is none, or it cannot be changed (`bad_input`).
+    """
+    node = pass_of(scene)
+    check_editable(scene)
+    tree, group = node.id_data, node.node_tree
+    before = json.loads(node[BEFORE])
+    image = node.inputs[names.IMAGE]
+    source = image.links[0].from_socket if image.is_linked else None
+    targets = [link.to_socket for link in tree.links if link.from_node == node or link.from_node.get(MARK) == "best"]
+    ours = [other for other in tree.nodes if MARK in other]
+    if source is not None and MARK not in source.node:
+        for target in targets:
+            tree.links.new(source, target)
+    for other in ours:
+        remove_animation(other)
+        tree.nodes.remove(other)
+    if group.users == 0:
+        bpy.data.node_groups.remove(group)
+    restore(scene, before["values"])
+    if before["created"]:
+        remove_compositing(scene)
+
+
+def _new_pass(scene: bpy.types.Scene, depth: bpy.types.Image | None) -> bpy.types.Node:
+    """The group node between what the compositing gave and its output."""
+    tree = compositing_tree(scene)
+    created = tree is None
+    if tree is None:
+        tree = create_compositing(scene)
+    output = output_socket(tree)
+    source = output.links[0].from_socket if output.is_linked else None
+    node = tree.nodes.new("CompositorNodeGroup")
+    node.node_tree = build_group()
+    node.name = node.label = GROUP_NAME
+    node[MARK] = "pass"
+    node[BEFORE] = json.dumps({"created": created, "values": {}})
+    node.width = 220
+    node.location = output.node.location
+    output.node.location.x += 300
+    if source is None:
+        source = _picture(scene, tree, node, depth)
+    tree.links.new(source, node.inputs[names.IMAGE])
+    tree.links.new(node.outputs[names.IMAGE], output)
+    if not scene.render.use_compositing:
+        remember(scene, node, "render.use_compositing", True)
+    return node
+
+
+def _picture(
+    scene: bpy.types.Scene, tree: bpy.types.NodeTree, node: bpy.types.Node, depth: bpy.types.Image | None
+) -> bpy.types.NodeSocket:
+    """The photo, or the render."""
+    if depth is None:
+        return _render_layers(scene, tree, node).outputs["Image"]
+    picture = tree.nodes.new("CompositorNodeImage")
+    picture.image = depth.marigold.photo
+    picture[MARK] = "picture"
+    picture.location = (node.location.x - 500, node.location.y + 100)
+    if picture.image is not None and picture.image.source in {"SEQUENCE", "MOVIE"}:
+        play_whole(picture)
+    if depth.marigold.mask is None:
+        return picture.outputs["Image"]
+    multiplied = new_premultiply(tree)
+    multiplied[MARK] = "premultiplied"
+    multiplied.location = (node.location.x - 250, node.location.y + 100)
+    tree.links.new(picture.outputs["Image"], multiplied.inputs[0])
+    return multiplied.outputs[0]
+
+
+def _connect_depth(scene: bpy.types.Scene, node: bpy.types.Node, depth: bpy.types.Image | None) -> None:
+    tree = node.id_data
+    if depth is None:
+        layers = _render_layers(scene, tree, node)
+        if not scene.view_layers[layers.layer].use_pass_z:
+            remember(scene, node, f'view_layers["{layers.layer}"].use_pass_z', True)
+        tree.links.new(layers.outputs["Depth"], node.inputs[names.DEPTH])
+        return
+    found = marked(scene, "depth")
+    if found is None:
+        found = tree.nodes.new("CompositorNodeImage")
+        found[MARK] = "depth"
+        found.label = "Depth"
+        found.location = (node.location.x - 500, node.location.y - 250)
+    found.image = depth
+    if depth.source in {"SEQUENCE", "MOVIE"}:
+        play_whole(found)
+    picture = marked(scene, "picture")
+    if picture is not None:
+        picture.image = depth.marigold.photo
+    tree.links.new(found.outputs["Image"], node.inputs[names.DEPTH])
+
+
+def _render_layers(scene: bpy.types.Scene, tree: bpy.types.NodeTree, node: bpy.types.Node) -> bpy.types.Node:
+    """The render's node: the user's if there is one."""
+    for other in tree.nodes:
+        if other.bl_idname == "CompositorNodeRLayers" and other.scene in (scene, None):
+            return other
+    layers = tree.nodes.new("CompositorNodeRLayers")
+    layers.scene = scene
+    layers[MARK] = "layers"
+    layers.location = (node.location.x - 500, node.location.y)
+    return layers
+
+
+def connect_fog_ray(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
+    """Give the pass the rays of a camera, which layered fog needs.
+
+    Args:
+        camera: None: level, with the lens that the pass has.
+    """
+    node = pass_of(scene)
+    tree = node.id_data
+    for other in [other for other in tree.nodes if other.get(MARK) == "ray"]:
+        tree.nodes.remove(other)
+    socket = ray_image(scene, node, camera, MARK)
+    tree.links.new(socket, node.inputs[names.RAY])
+
+
+def _match_render(scene: bpy.types.Scene, node: bpy.types.Node, depth: bpy.types.Image) -> None:
+    width, height = depth.size
+    for name, value in zip(MATCHED, (width, height, 100, 1.0, 1.0), strict=True):
+        remember(scene, node, f"render.{name}", value)
+    for name, value in (("view_transform", "Standard"), ("look", "None"), ("exposure", 0.0), ("gamma", 1.0)):
+        remember(scene, node, f"view_settings.{name}", value)
