@@ -197,7 +197,7 @@ class Run:
         self._log.write(f"It works: {facts}")
         return {
             "python_version": facts.python_version,
-            "accelerator": accelerator or facts.device,
+            "accelerator": accelerator,
             "device": facts.device,
             "versions": facts.versions,
         }

@@ -100,6 +100,7 @@ class PackageIndex:
         self.served.append(wheel.name)
         request.send_response(200)
         request.send_header("Content-Length", str(len(data)))
+        request.send_header("Cache-Control", "max-age=365000000, immutable, public")  # as PyPI's files have it
         request.end_headers()
         step = self.bytes_per_second // 10 or len(data)
         try:

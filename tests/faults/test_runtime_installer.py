@@ -42,6 +42,7 @@ def index(tmp_path_factory):
             patch.delenv(name, raising=False)
         patch.setenv("PIP_CONFIG_FILE", os.devnull)
         patch.setenv("PIP_INDEX_URL", f"{index.url}/simple")
+        patch.setenv("PIP_TRUSTED_HOST", index.url.removeprefix("http://"))  # else pip keeps nothing from it
         patch.setenv("PIP_DEFAULT_TIMEOUT", "5")
         patch.setenv("PIP_RETRIES", "0")
         patch.setenv("MARIGOLD_TORCH_INDEX", f"{index.url}/torch")
@@ -253,13 +254,14 @@ def test_a_second_installer_waits_for_the_first(index, tmp_path):
 def test_a_disk_that_runs_full_is_told_and_leaves_no_half_environment(index, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=560m", "tmpfs", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1600m", "tmpfs", disk], check=True)
     try:
         index.bytes_per_second = SLOW
         job = install(disk / "runtime")
         poll_until(job, lambda job: bool(index.served))
         free = os.statvfs(disk)
-        (disk / "others").write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 300_000)))
+        with (disk / "others").open("wb") as others:
+            os.posix_fallocate(others.fileno(), 0, free.f_bavail * free.f_frsize - 300_000)
         index.bytes_per_second = 0
         with pytest.raises(MarigoldError, match="ran full") as failure:
             job.wait()
