@@ -48,8 +48,8 @@ def shown_depth(context: bpy.types.Context) -> bpy.types.Image | None:
 
 
 def draw_thumbnails(layout: bpy.types.UILayout, depth: bpy.types.Image) -> None:
-    """Small pictures of photo, depth and uncertainty, as far as there are any."""
-    pictures = {"Photo": depth.marigold.photo, "Depth": depth, "Uncertainty": depth.marigold.uncertainty}
+    """Small pictures of depth and uncertainty, as far as there are any."""
+    pictures = {"Depth": depth, "Uncertainty": depth.marigold.uncertainty}
     row = layout.row(align=True)
     for label, image in pictures.items():
         if image and image.preview:

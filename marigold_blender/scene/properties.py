@@ -64,6 +64,7 @@ class DepthProperties(bpy.types.PropertyGroup):
     focal_px: FloatProperty(
         name="Focal Length",
         description="Focal length of the photo's camera, in pixels of the photo",
+        subtype="PIXEL",
         default=1000.0,
         min=1.0,
         soft_max=20000.0,
@@ -72,11 +73,13 @@ class DepthProperties(bpy.types.PropertyGroup):
     cx: FloatProperty(
         name="Principal Point X",
         description="Where the camera's axis meets the photo, in pixels from its left edge",
+        subtype="PIXEL",
         update=_camera_changed,
     )
     cy: FloatProperty(
         name="Principal Point Y",
         description="Where the camera's axis meets the photo, in pixels from its top edge",
+        subtype="PIXEL",
         update=_camera_changed,
     )
     calibrated: EnumProperty(

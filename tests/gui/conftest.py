@@ -17,16 +17,19 @@ SCREENSHOTS = ROOT / "build" / "screenshots"
 class BlenderWindow:
     """A real Blender: `BLENDER` names one on a machine with a screen, else a Debian one under Xvfb."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, has_runtime: bool = True) -> None:
         self.folder = folder
-        self._environment = {
+        self.environment = {
             **os.environ,
             "TMPDIR": str(folder),
             "BLENDER_USER_RESOURCES": str(folder / "user"),
+            "MARIGOLD_HOME": str(folder / "home"),
             "MARIGOLD_PYTHON": sys.executable,
             "MARIGOLD_CACHE": str(folder / "cache"),
         }
-        self._environment.pop("PYTHONPATH", None)
+        self.environment.pop("PYTHONPATH", None)
+        if not has_runtime:
+            del self.environment["MARIGOLD_PYTHON"]
 
     def command(self, *arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess:
         """`blender --command …`, without a window."""
@@ -57,20 +60,30 @@ class BlenderWindow:
             text=True,
             timeout=timeout_s,
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             check=False,
         )
 
 
-@pytest.fixture(scope="session")
-def blender(tmp_path_factory) -> BlenderWindow:
+def install(window: BlenderWindow) -> BlenderWindow:
+    """Build the extension and install it by Blender's own command."""
     if "BLENDER" not in os.environ:
         subprocess.run([HERE / "blender-window", "setup"], check=True, timeout=900)
-    folder = tmp_path_factory.mktemp("window")
-    window = BlenderWindow(folder)
     built = subprocess.run(
-        [sys.executable, ROOT / "tools/build_extension.py", folder], capture_output=True, text=True, check=True
+        [sys.executable, ROOT / "tools/build_extension.py", window.folder], capture_output=True, text=True, check=True
     )
     done = window.command("extension", "install-file", "-r", "user_default", "-e", built.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr
     return window
+
+
+@pytest.fixture(scope="session")
+def blender(tmp_path_factory) -> BlenderWindow:
+    """A Blender whose worker runs in the tests' own environment."""
+    return install(BlenderWindow(tmp_path_factory.mktemp("window")))
+
+
+@pytest.fixture
+def fresh_blender(tmp_path_factory) -> BlenderWindow:
+    """A Blender whose user has just installed the extension: no runtime, no model, no result."""
+    return install(BlenderWindow(tmp_path_factory.mktemp("fresh"), has_runtime=False))

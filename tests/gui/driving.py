@@ -43,6 +43,7 @@ class Window:
 
     def point(self, x: int, y: int) -> None:
         """Move the pointer to Blender's window coordinates (from the bottom left)."""
+        self.pointer = (x, y)
         height = bpy.context.window_manager.windows[0].height
         left, top = self._origin()
         for nudge in (3, 0):  # Blender notices a pointer only when it moves
@@ -70,6 +71,18 @@ class Window:
         yield SETTLE_S
         _xdotool("click", "1")
         yield SETTLE_S
+
+    def override(self):
+        """The context in which a person works in the 3D View."""
+        return bpy.context.temp_override(
+            window=bpy.context.window_manager.windows[0],
+            area=self.area("VIEW_3D"),
+            region=self.region("VIEW_3D", "WINDOW"),
+        )
+
+    @staticmethod
+    def key(name: str) -> None:
+        _xdotool("key", name)
 
     def wait_for(self, what: str, condition: Callable[[], bool], timeout_s: float) -> Iterator[float]:
         deadline = time.monotonic() + timeout_s

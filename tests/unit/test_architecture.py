@@ -14,7 +14,8 @@ INSIDE = "marigold_blender"
 # itself with its plain modules errors, settings, record, paths)
 MAY_IMPORT = {
     "": (set(), {""}),
-    "cli": (set(), {"", "worker.server", "training", "depth_of_field_command", "runtime"}),
+    "cli": (set(), {"", "worker.server", "training", "depth_of_field_command", "models_command", "runtime"}),
+    "models_command": (set(), {"", "models", "worker.server"}),
     "depth_of_field_command": (set(), {"", "worker.server"}),
     "geometry": ({"numpy"}, {"", "geometry"}),
     "scene": ({"bpy", "bpy_extras", "mathutils", "numpy"}, {"", "scene", "geometry"}),
@@ -23,7 +24,7 @@ MAY_IMPORT = {
     "worker": (set(), {"", "worker"}),
     "worker.client": (set(), {"", "worker", "worker.client"}),
     "worker.server": (
-        {"torch", "diffusers", "numpy"},
+        {"torch", "diffusers", "numpy", "huggingface_hub", "httpx2"},
         {
             "",
             "worker",
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "depth_files": ({"numpy", "PIL", "OpenImageIO"}, {"", "depth_files"}),
     "estimation": ({"torch", "numpy", "diffusers", "transformers", "psutil"}, {"", "estimation"}),
     "operators": ({"bpy"}, {"", "scene", "worker.client", "models", "runtime", "operators", "training"}),
-    "panels": ({"bpy"}, {"", "scene", "worker.client", "models", "runtime", "operators", "panels"}),
+    "panels": ({"bpy", "blf"}, {"", "scene", "worker.client", "models", "runtime", "operators", "panels"}),
 }
 BLENDER_SIDE = ("", "geometry", "scene", "models", "runtime", "worker", "worker.client", "operators", "panels")
 FORBIDDEN_IN_BLENDER = {"threading", "concurrent", "multiprocessing", "asyncio", "_thread"}
