@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small pictures of depth and uncertainty for the sidebar, kept in the data-blocks' own previews: saved with the .blend.
+"""Small pictures of depth and uncertainty for the sidebar, kept as the data-blocks' own previews: they are saved along.
 
 Called by `depth_image.load_depth`; panels show `image.preview.icon_id`.
 """
