@@ -66,9 +66,10 @@ def fly_through(to: DataSetFolder, source: str, index: int, plan: dict[str, Any]
     names = []
     for number, view in enumerate(views):
         place_camera(view, width, height)
-        names.append(f"{source}_{index:06}_{number}")
+        name = f"{source}_{index:06}_{number}"
         about = {"family": source, "seed": seed, "view": number, "frame": 0}
-        shoot(to, names[-1], about, index * 16 + number, float(rng.uniform(0.3, 0.5)))
+        if shoot(to, name, about, index * 16 + number, float(rng.uniform(0.3, 0.5))):
+            names.append(name)
     return names
 
 
@@ -86,5 +87,5 @@ def shoot_frame(to: DataSetFolder, source: str, index: int, plan: dict[str, Any]
     scene.render.resolution_x, scene.render.resolution_y = round(across * scale), round(down * scale)
     scene.render.resolution_percentage = 100
     name = f"{source}_{index:06}"
-    shoot(to, name, {"family": source, "seed": [plan["seed"]], "view": 0, "frame": frame}, index, 0.4)
-    return [name]
+    about = {"family": source, "seed": [plan["seed"]], "view": 0, "frame": frame}
+    return [name] if shoot(to, name, about, index, 0.4) else []

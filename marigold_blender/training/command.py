@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from .render import FAMILY_NAMES, HELD_OUT, RenderPlan, render_data_set
@@ -94,7 +95,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     vae.set_defaults(run_stage=_vae, steps=2000)
     encode = stages.add_parser("encode", help="encode training views with the VAE, once")
     encode.add_argument("data", type=Path, help="a scene data set; pictures added later are encoded by running again")
-    encode.add_argument("--variants", type=int, default=2, help="views of each picture (default: %(default)s)")
+    encode.add_argument("--variants", type=int, default=4, help="views of each picture (default: %(default)s)")
     encode.set_defaults(run_stage=_encode)
     unet = stages.add_parser("unet", help="train the demo's U-Net on what was encoded")
     unet.add_argument("--batch", type=int, default=16, help="views a step (default: %(default)s)")
@@ -102,7 +103,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument("--name", default="unet", help="of this run within the folder (default: %(default)s)")
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
-    unet.add_argument("--terminal-share", type=float, default=0.25, help="share of views at the last timestep")
+    unet.add_argument("--terminal-share", type=float, default=0.75, help="share of views at the last timestep")
     unet.set_defaults(run_stage=_unet, steps=20_000)
     for parser in (encode, unet):
         parser.add_argument(
@@ -160,17 +161,22 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _unet(arguments: argparse.Namespace) -> None:
-    from .diffusion import DiffusionSettings
+    from .diffusion import FROM_NOTHING
     from .stages import run_unet
 
     _use_threads(arguments.threads)
-    diffusion = DiffusionSettings(arguments.noise_strength, arguments.multi_share, arguments.terminal_share)
+    objective = replace(
+        FROM_NOTHING,
+        noise_strength=arguments.noise_strength,
+        multi_share=arguments.multi_share,
+        terminal_share=arguments.terminal_share,
+    )
     run_unet(
         arguments.run,
         arguments.steps,
         arguments.batch,
         _losses(),
-        diffusion,
+        objective,
         arguments.name,
         arguments.resolution,
         arguments.until,

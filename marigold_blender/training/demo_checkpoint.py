@@ -11,14 +11,30 @@ from typing import Any
 
 from ..settings import EstimateSettings
 from .data_sets import open_data_set
-from .diffusion import DiffusionSettings
+from .diffusion import FROM_NOTHING
 from .evaluate import evaluate_model
 from .model_card import write_model_card
 from .render import HELD_OUT, RenderPlan, render_data_set
 from .scene_files import write_whole
 from .stages import RESOLUTION, run_encode, run_unet, run_vae
 
-SMALL = 128  # views of this size are learnt four times faster: layout first, detail afterwards
+
+@dataclass(frozen=True)
+class Stage:
+    """Part of the U-Net's training: small views are learnt several times faster, so layout first, detail afterwards.
+
+    Attributes:
+        resolution: longer edge of the views.
+        end: share of all steps after which the next stage begins.
+        batch: views a step.
+    """
+
+    resolution: int
+    end: float
+    batch: int
+
+
+UNET_STAGES = (Stage(64, 0.4, 64), Stage(128, 0.75, 32), Stage(RESOLUTION, 1.0, 16))
 
 
 @dataclass(frozen=True)
@@ -30,7 +46,6 @@ class DemoPlan:
         scenes: training scenes of each family (four pictures each).
         tests: pictures of each family of the two test sets.
         variants: encoded views of each picture.
-        small_share: of the U-Net's steps, on small views.
     """
 
     folder: Path
@@ -39,9 +54,7 @@ class DemoPlan:
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 20_000
-    small_share: float = 0.4
-    batch: int = 16
-    variants: int = 2
+    variants: int = 4
     workers: int = 2
 
 
@@ -67,19 +80,29 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
 
     say("Training the VAE")
     run_vae(train.folder, runs, plan.vae_steps, losses)
-    diffusion = DiffusionSettings(multi_share=0.5, terminal_share=0.25)
-    for resolution, until in ((SMALL, int(plan.unet_steps * plan.small_share)), (RESOLUTION, plan.unet_steps)):
-        say(f"Encoding at {resolution} pixels")
-        views = run_encode(train.folder, runs, plan.variants, lambda done, total: None, resolution)
-        say(f"Training the U-Net at {resolution} pixels")
-        run_unet(runs, plan.unet_steps, plan.batch, losses, diffusion, resolution=resolution, until=until)
+    for stage in UNET_STAGES:
+        say(f"Encoding at {stage.resolution} pixels")
+        views = run_encode(train.folder, runs, plan.variants, lambda done, total: None, stage.resolution)
+        say(f"Training the U-Net at {stage.resolution} pixels")
+        until = int(plan.unet_steps * stage.end)
+        run_unet(runs, plan.unet_steps, stage.batch, losses, FROM_NOTHING, resolution=stage.resolution, until=until)
     checkpoint = runs / "unet/checkpoint"
     say("Evaluating")
     figures = {part.folder.name: _figures(part.folder, checkpoint) for part in (seen, unseen)}
     write_whole(runs / "unet/evaluation.json", json.dumps(figures, indent=1).encode())
     pictures = views // plan.variants
-    write_model_card(checkpoint / "README.md", figures, pictures, plan.vae_steps, plan.unet_steps, plan.batch)
+    write_model_card(checkpoint / "README.md", figures, pictures, plan.vae_steps, plan.unet_steps, in_words())
     return checkpoint
+
+
+def in_words() -> str:
+    """The U-Net's stages for the model card."""
+    starts = (0.0, *(stage.end for stage in UNET_STAGES))
+    parts = [
+        f"{stage.end - start:.0%} on {stage.batch} views of {stage.resolution} px"
+        for start, stage in zip(starts, UNET_STAGES, strict=False)
+    ]
+    return ", ".join(parts)
 
 
 def _figures(data: Path, checkpoint: Path) -> dict[str, Any]:

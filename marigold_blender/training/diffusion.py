@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from diffusers import DDIMScheduler
+from torch.nn import functional
 
 from .latents import LatentBatch
 from .loop import Turn
@@ -21,11 +22,19 @@ class DiffusionSettings:
         noise_strength: of multi-resolution noise; 0 is plain noise.
         multi_share: share of batches with multi-resolution noise; the rest is plain, as at inference.
         terminal_share: share of views trained at the last timestep, where every estimate starts; 0 as in the paper.
+        coarse: block sizes in latents over which the error is averaged and counted once more, () as in the paper: what
+            is learnt from nothing is the layout first, and most of the plain error is detail that nobody can foresee.
     """
 
     noise_strength: float = 0.9
     multi_share: float = 1.0
     terminal_share: float = 0.0
+    coarse: tuple[int, ...] = ()
+
+
+FROM_NOTHING = DiffusionSettings(
+    multi_share=0.5, terminal_share=0.75, coarse=(2, 4, 8)
+)  # what the demo is trained with
 
 
 def new_scheduler() -> DDIMScheduler:
@@ -51,7 +60,7 @@ def diffusion_loss(
     settings: DiffusionSettings,
     turn: Turn,
 ) -> torch.Tensor:
-    """Mean squared error of the predicted velocity over valid latents.
+    """Mean squared error of the predicted velocity over valid latents, plus its coarse parts if asked for.
 
     Args:
         prompt: [1, tokens, width], the empty prompt's embedding.
@@ -70,5 +79,13 @@ def diffusion_loss(
     target = scheduler.get_velocity(batch.depth, noise, timesteps)
     prompts = prompt.to(turn.device).expand(count, -1, -1)
     predicted = unet(torch.cat([batch.image, noisy], 1), timesteps, encoder_hidden_states=prompts).sample.float()
-    valid = batch.valid.expand_as(predicted)
-    return (predicted - target)[valid].square().mean()
+    error = (predicted - target) * batch.valid  # [B, 4, h, w]
+    share = batch.valid.float().mean().clamp(min=1e-6)
+    return torch.stack([_squared(error, block) for block in (1, *settings.coarse)]).sum() / share
+
+
+def _squared(error: torch.Tensor, block: int) -> torch.Tensor:
+    """Mean square of the error's block averages."""
+    if block == 1:
+        return error.square().mean()
+    return functional.avg_pool2d(error, block, ceil_mode=True, count_include_pad=False).square().mean()

@@ -28,6 +28,11 @@ def develop(linear: np.ndarray, brightness: float) -> np.ndarray:
     return (encode_srgb(linear * 2.0**low) * 255 + 0.5).astype(np.uint8)
 
 
+def is_dark(picture: np.ndarray, brightness: float) -> bool:
+    """Whether no exposure could show anything: a camera in a closed, unlit place."""
+    return bool(picture.mean() < 255 * brightness / 2)
+
+
 def encode_srgb(linear: np.ndarray) -> np.ndarray:
     """Scene-linear to display values in 0..1, clipped (IEC 61966-2-1)."""
     clipped = np.clip(linear, 0, 1)

@@ -89,6 +89,6 @@ def _make_scene(plan: dict[str, Any], to: DataSetFolder, family_name: str, index
             name = f"{family_name}_{index:06}_{number}" + (f"_{frame:04}" if frames else "")
             about = {"family": family_name, "seed": seed, "view": number, "frame": frame}
             place_camera(moment, width, height)
-            shoot(to, name, about, index * 16 + number, stage.exposure, stage.planes)
-            names.append(name)
+            if shoot(to, name, about, index * 16 + number, stage.exposure, stage.planes):
+                names.append(name)
     return {"views": names}

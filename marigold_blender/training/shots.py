@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .exposure import develop
+from .exposure import develop, is_dark
 from .scene_files import write_view
 from .scenes.passes import render_passes
 from .scenes.stage import NamedPlane
@@ -40,17 +40,23 @@ def shoot(
     noise: int,
     brightness: float,
     planes: Sequence[NamedPlane] = (),
-) -> None:
+) -> bool:
     """Render through the scene's camera and write the picture's files.
 
     Args:
         about: goes into the meta file.
         noise: seed of the render's noise.
         brightness: to expose for (see exposure.py).
+
+    Returns:
+        False if there is no light, so that the picture would be black: then nothing is written.
     """
     scene = bpy.context.scene
     camera, width, height = scene.camera, scene.render.resolution_x, scene.render.resolution_y
     passes = render_passes(to.scratch, noise)
+    rgb = develop(passes.linear, brightness)
+    if is_dark(rgb, brightness):
+        return False
     depth = np.where(passes.depth > to.far_m, np.inf, passes.depth)
     focal_px, cx, cy = intrinsics(camera, width, height)
     meta = {
@@ -66,7 +72,8 @@ def shoot(
         "far_m": to.far_m,
         "sky": float(np.mean(~np.isfinite(depth))),
     }
-    write_view(to.root, name, develop(passes.linear, brightness), depth, passes.normals, meta)
+    write_view(to.root, name, rgb, depth, passes.normals, meta)
+    return True
 
 
 def intrinsics(camera: Any, width: int, height: int) -> tuple[float, float, float]:

@@ -66,7 +66,9 @@ def run_unet(
     latents = CachedLatents(latents_folder(run, resolution), batch)
     first = latents(Turn(0, 0, 0, 0, torch.device("cpu")))
     shown = LatentBatch(first.image[:6], first.depth[:6], first.valid[:6])
-    settings = LoopSettings(steps=steps, learning_rate=6e-4, warmup=200, ema=0.9985, precision="bf16", until=until)
+    settings = LoopSettings(
+        steps=steps, learning_rate=2e-3, optimiser="muon", warmup=100, ema=0.998, precision="bf16", until=until
+    )
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     trained = train_unet(new_unet(), vae, prompt, latents, settings, diffusion, run / name, report, shown)

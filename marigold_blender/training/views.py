@@ -63,11 +63,12 @@ def training_view(
 
 
 def view_size(aspect: float, long_side: int) -> tuple[int, int]:
-    """Width and height, multiples of 32, for an aspect: 256x192, 192x256, 224x224, 256x160 for 256."""
+    """Width and height for an aspect, e.g. 256x192, 192x256, 224x224, 256x160 for 256: multiples of 32, of 16 below."""
+    unit = 32 if long_side >= 128 else 16
     if 0.85 < aspect < 1.18:
-        side = round(long_side * 0.875 / 32) * 32
+        side = round(long_side * 0.875 / unit) * unit
         return side, side
-    short = max(32, round(long_side * min(aspect, 1 / aspect) / 32) * 32)
+    short = max(unit, round(long_side * min(aspect, 1 / aspect) / unit) * unit)
     return (long_side, short) if aspect > 1 else (short, long_side)
 
 

@@ -19,6 +19,7 @@ from marigold_blender.training.diffusion import DiffusionSettings, diffusion_los
 from marigold_blender.training.end_to_end import affine_invariant_error
 from marigold_blender.training.latents import LatentBatch
 from marigold_blender.training.loop import LoopSettings, Turn, learning_rate, train
+from marigold_blender.training.muon import Muon, orthogonalised
 from marigold_blender.training.noise import multi_resolution_noise
 from marigold_blender.training.unet import load_unet, widen_input
 
@@ -120,8 +121,34 @@ def test_the_affine_invariant_error_ignores_scale_and_shift_only():
     assert affine_invariant_error(truth.flip(2), truth, valid) > 0.1
 
 
-def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
-    settings = LoopSettings(steps=6, learning_rate=1e-3, warmup=2, accumulate=2, save_every_s=0)
+def test_the_coarse_error_counts_what_block_averages_miss():
+    turn, prompt = Turn(1, 0, 0, 0, CPU), torch.zeros(1, 2, 8)
+    batch = a_batch(turn)
+    plain, coarse = (
+        diffusion_loss(
+            PredictsZero(), batch, prompt, new_scheduler(), DiffusionSettings(noise_strength=0, coarse=blocks), turn
+        )
+        for blocks in ((), (8,))
+    )
+    assert 0 < coarse - plain < 0.1 * plain  # of white noise the mean over 64 latents keeps little
+
+
+def test_muon_steps_are_orthogonal_and_the_others_are_adams():
+    torch.manual_seed(0)
+    gradient = torch.randn(16, 64) @ torch.diag(torch.logspace(0, -1, 64))
+    values = torch.linalg.svdvals(orthogonalised(gradient))
+    assert torch.linalg.svdvals(gradient).max() / torch.linalg.svdvals(gradient).min() > 3
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+    norm = torch.nn.Parameter(torch.ones(3))
+    norm.grad = torch.tensor([1.0, -2.0, 3.0])
+    Muon([("norm", norm)], lr=0.1, weight_decay=0.0, plain_share=0.5).step()
+    torch.testing.assert_close(norm.detach(), torch.tensor([0.95, 1.05, 0.95]))
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path, optimiser):
+    settings = LoopSettings(steps=6, learning_rate=1e-3, warmup=2, accumulate=2, save_every_s=0, optimiser=optimiser)
     unbroken = train(tiny_unet(8), a_loss, settings, tmp_path / "unbroken", lambda *_: None)
     steps = iter(range(100))
     train(tiny_unet(8), a_loss, settings, tmp_path / "broken", lambda *_: None, stop=lambda: next(steps) == 2)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Muon: momentum whose matrices are orthogonalised before each step, for training small networks from nothing.
+
+Called by `loop.py`. From nothing it needs about half the steps of AdamW (docs/training.md); fine-tuning keeps AdamW,
+as the paper does. torch.optim.Muon takes matrices only, and most weights of a U-Net are convolution kernels.
+Sources: K. Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024); the scale of the step, which makes
+it as large as one of AdamW's: Liu et al., "Muon is scalable for LLM training" (2025), section 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+NEWTON_SCHULZ_STEPS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """Steps kernels and matrices by Muon, everything else (first and last layer, norms, biases) by AdamW.
+
+    Args:
+        named: the network's named parameters.
+        lr: of the matrices; others follow at `plain_share` of it.
+        outer: names that contain one of these are not hidden layers.
+    """
+
+    def __init__(
+        self,
+        named: Iterable[tuple[str, torch.nn.Parameter]],
+        lr: float,
+        weight_decay: float,
+        momentum: float = 0.95,
+        plain_share: float = 0.3,
+        outer: tuple[str, ...] = ("conv_in", "conv_out", "time_emb"),
+    ) -> None:
+        hidden: list[torch.nn.Parameter] = []
+        plain: list[torch.nn.Parameter] = []
+        for name, parameter in named:
+            is_hidden = parameter.ndim >= 2 and not any(part in name for part in outer)
+            (hidden if is_hidden else plain).append(parameter)
+        groups = [{"params": hidden, "hidden": True, "share": 1.0}, {"params": plain, "share": plain_share}]
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "hidden": False}
+        super().__init__(groups, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # takes no closure
+        for group in self.param_groups:
+            take = _orthogonal_step if group["hidden"] else _adam_step
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    rate = group["lr"] * group["share"]
+                    parameter.mul_(1 - rate * group["weight_decay"])
+                    take(parameter, parameter.grad, self.state[parameter], rate, group["momentum"])
+
+
+def _orthogonal_step(
+    parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any], rate: float, momentum: float
+) -> None:
+    """Nesterov momentum, made orthogonal; scaled so that its entries are as large as AdamW's steps."""
+    if not state:
+        state["momentum"] = torch.zeros_like(parameter)
+    state["momentum"].mul_(momentum).add_(gradient)
+    matrix = (gradient + momentum * state["momentum"]).flatten(1)  # [out, in * height * width]
+    parameter.add_(orthogonalised(matrix).view_as(parameter), alpha=-rate * 0.2 * max(matrix.shape) ** 0.5)
+
+
+def _adam_step(
+    parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any], rate: float, momentum: float
+) -> None:
+    if not state:
+        state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        state["step"] = torch.zeros(())
+    state["step"] += 1
+    step = int(state["step"])
+    state["mean"].lerp_(gradient, 1 - 0.9)
+    state["square"].lerp_(gradient.square(), 1 - 0.99)
+    spread = (state["square"] / (1 - 0.99**step)).sqrt_().add_(1e-8)
+    parameter.addcdiv_(state["mean"] / (1 - 0.9**step), spread, value=-rate)
+
+
+def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
+    """[rows, columns] with about the same singular vectors and all singular values near 1, by Newton-Schulz."""
+    a, b, c = NEWTON_SCHULZ
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = (matrix.T if tall else matrix).bfloat16()
+    x = x / (x.norm() + 1e-7)
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.T if tall else x).to(matrix.dtype)
