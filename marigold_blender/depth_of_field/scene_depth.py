@@ -37,7 +37,9 @@ class SceneDepth:
 
 
 def read_scene_depth(path: Path) -> SceneDepth:
-    """Read `NAME_depth.exr` (with the files beside it), an EXR with a Z pass in metres, or a `.npy` [H, W] in metres.
+    """Read `NAME_depth.exr` (with the files beside it), an EXR with a Z pass in metres, or a `.npy` [H, W].
+
+    A `.npy` is in metres, or 0 near .. 1 far where a record of the same name stands beside it: so Blender writes it.
 
     Raises:
         MarigoldError: missing, damaged, or no depth in it (`bad_input`).
@@ -48,15 +50,20 @@ def read_scene_depth(path: Path) -> SceneDepth:
     beside = path.with_name(path.name.removesuffix(SUFFIXES["depth"]) + SUFFIXES["record"])
     if path.name.endswith(SUFFIXES["depth"]) and beside.is_file():
         depth_map = read_depth(path)
-        record = depth_map.record
-        scale = max(record.width, record.height) / max(record.processing_size)
-        return SceneDepth(depth_map.depth, False, SOFT_EDGE_PX * scale, record)
+        return SceneDepth(depth_map.depth, False, _soft_edge_px(depth_map.record), depth_map.record)
+    if path.suffix == ".npy" and path.with_suffix(SUFFIXES["record"]).is_file():
+        record = DepthRecord.loads(path.with_suffix(SUFFIXES["record"]).read_text(encoding="utf-8"))
+        return SceneDepth(_read_npy(path).clip(0.0, 1.0), False, _soft_edge_px(record), record)
     distances = _read_npy(path) if path.suffix == ".npy" else _read_z_pass(path)
     there = (distances > 0.0) & (distances < SKY_M)  # NaN is nowhere
     distances = np.where(there, distances, np.inf).astype(np.float32)
     if not there.any():
         raise MarigoldError("bad_input", f"{path.name} holds no distance at all: render with a Z pass.")
     return SceneDepth(distances, True, 0.0, None)
+
+
+def _soft_edge_px(record: DepthRecord) -> float:
+    return SOFT_EDGE_PX * max(record.width, record.height) / max(record.processing_size)
 
 
 def _read_npy(path: Path) -> np.ndarray:

@@ -10,6 +10,7 @@ import bpy
 
 from . import depth_of_field_sockets as names
 from .depth_of_field_nodes import depth_of_pass, find_pass, set_value
+from .focus_drivers import follow_range
 
 SENSOR_MM = 36.0
 
@@ -33,7 +34,9 @@ def follow_in_passes(depth: bpy.types.Image) -> None:
     """Hand the distances and the lens of a depth image on to the passes that use it."""
     for scene in bpy.data.scenes:
         if scene.library is None and depth_of_pass(scene) == depth:
-            adopt_depth(find_pass(scene), depth)
+            node = find_pass(scene)
+            adopt_depth(node, depth)
+            follow_range(node)
 
 
 def adopt_camera(scene: bpy.types.Scene, node: bpy.types.Node) -> None:
