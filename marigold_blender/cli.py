@@ -129,6 +129,13 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     _add_json(command)
     command.set_defaults(run=doctor)
 
+    command = commands.add_parser("models", help="list, fetch, check, delete and move models")
+    if asked == "models":
+        from . import models_command
+
+        models_command.add_arguments(command)
+        command.set_defaults(run=models_command.run)
+
     command = commands.add_parser("runtime", help="install, check or remove the worker's own Python environment")
     if asked == "runtime":
         from .runtime import command as runtime
