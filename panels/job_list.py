@@ -11,6 +11,7 @@ from .paragraph import paragraph
 
 SHOWN_TASKS = 6
 SHOWN_FAILURES = 3
+NARROW_PX = 210
 
 
 def draw_jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -18,7 +19,7 @@ def draw_jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if session.tasks:
         box = layout.box().column()
         for task in session.tasks[:SHOWN_TASKS]:
-            draw_task(box, task)
+            draw_task(box, task, is_narrow(context))
         hidden = len(session.tasks) - SHOWN_TASKS
         if hidden > 0:
             box.label(text=f"and {hidden} more")
@@ -33,7 +34,12 @@ def draw_jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.operator("marigold.dismiss_failures", text="", icon="X").failure = 0
 
 
-def draw_task(layout: bpy.types.UILayout, task: Task) -> None:
+def is_narrow(context: bpy.types.Context) -> bool:
+    """Whether the sidebar has no room for two words side by side."""
+    return context.region.width < NARROW_PX * context.preferences.system.ui_scale
+
+
+def draw_task(layout: bpy.types.UILayout, task: Task, narrow: bool) -> None:
     column = layout.column(align=True)
     column.label(text=task.title, icon=task.icon)
     row = column.row(align=True)
@@ -41,10 +47,9 @@ def draw_task(layout: bpy.types.UILayout, task: Task) -> None:
         row.operator("marigold.apply_result", text=task.offer, icon="IMPORT").task = task.id
     else:
         shown = session.shown(task)
-        text = shown.text
-        if shown.seconds_left is not None:
-            text = f"{text} · {duration(shown.seconds_left)} left"
-        row.progress(factor=shown.fraction, text=text)
+        left = "" if shown.seconds_left is None else duration(shown.seconds_left)
+        text = f"{shown.text} · {left} left" if left else shown.text
+        row.progress(factor=shown.fraction, text=(left or f"{shown.fraction:.0%}") if narrow else text)
     row.operator("marigold.cancel_job", text="", icon="X").task = task.id
 
 
@@ -56,8 +61,9 @@ def draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context, failure
     paragraph(column, context, failure.error.message)
     draw_fix(column, failure.error.fix, failure.model)
     row = column.row(align=True)
-    row.operator("marigold.retry_job", icon="FILE_REFRESH").failure = failure.task.id
-    row.operator("marigold.copy_failure", icon="COPYDOWN").failure = failure.task.id
+    texts = {"text": ""} if is_narrow(context) else {}
+    row.operator("marigold.retry_job", icon="FILE_REFRESH", **texts).failure = failure.task.id
+    row.operator("marigold.copy_failure", icon="COPYDOWN", **texts).failure = failure.task.id
 
 
 def draw_fix(layout: bpy.types.UILayout, fix: str | None, model: str = "") -> None:

@@ -72,6 +72,19 @@ class Window:
         _xdotool("click", "1")
         yield SETTLE_S
 
+    def drag_edge(self, region: bpy.types.Region, by: int) -> Iterator[float]:
+        """Make a sidebar narrower by dragging its left edge to the right."""
+        x, y = region.x, region.y + region.height // 2
+        self.point(x, y)
+        yield SETTLE_S
+        _xdotool("mousedown", "1")
+        yield 0.2
+        for part in range(1, 11):
+            self.point(x + by * part // 10, y)
+            yield 0.05
+        _xdotool("mouseup", "1")
+        yield SETTLE_S
+
     def override(self):
         """The context in which a person works in the 3D View."""
         return bpy.context.temp_override(

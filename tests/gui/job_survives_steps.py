@@ -15,7 +15,7 @@ MODULE = "bl_ext.user_default.marigold_depth"
 
 def steps(window):
     session = import_module(f"{MODULE}.operators.session")
-    phase = import_module(f"{MODULE}.operators.photo_task").Phase
+    phase = import_module(f"{MODULE}.operators.task").Phase
     report = window.report
 
     def is_in(wanted):

@@ -18,9 +18,9 @@ def steps(window):
     from importlib import import_module
 
     session = import_module(f"{MODULE}.operators.session")
-    sidebar = import_module(f"{MODULE}.panels.sidebar")
-    photo_task = import_module(f"{MODULE}.operators.photo_task")
-    held = watch_main_thread(window, session, sidebar, photo_task)
+    panels = import_module(f"{MODULE}.panels")
+    phase = import_module(f"{MODULE}.operators.task").Phase
+    held = watch_main_thread(window, session, panels, phase)
     settings = bpy.context.scene.marigold
     settings.filepath = PHOTO
     settings.steps, settings.ensemble = 100, 50
@@ -81,13 +81,13 @@ def steps(window):
     window.report["held"] = held
 
 
-def watch_main_thread(window, session, sidebar, photo_task):
+def watch_main_thread(window, session, panels, phase):
     """Note how long each of the extension's own calls holds the main thread: [name, thread s, wall s] each.
 
     A tick that reads the source or builds the scene is named so: those two are shown as stages.
     """
     held = []
-    stages = (photo_task.Phase.READING, photo_task.Phase.BUILDING)
+    stages = (phase.READING, phase.BUILDING)
 
     def watched(name, function):
         def call(*arguments):
@@ -106,7 +106,7 @@ def watch_main_thread(window, session, sidebar, photo_task):
 
     tick = watched("tick", session._tick)
     session._tick = lambda: tick()
-    for panel in sidebar.CLASSES:
+    for panel in panels.CLASSES:
         panel.draw = _with_two_arguments(watched("draw", panel.draw))
     return held
 

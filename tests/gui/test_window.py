@@ -7,6 +7,7 @@ import sklearn.datasets
 CHINA = Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
 HOLD_S = 0.030
 HOLD_WALL_P99_S = 0.060
+DRAW_S = 0.002
 
 
 def test_photo_to_scene_by_its_button(blender):
@@ -39,6 +40,18 @@ def test_a_job_survives_what_happens_meanwhile(blender):
     assert report["tasks_left"] == 0
     assert report["failure"] == "There is no file /nothing.jpg."
     assert report["depth_of_image"] == [[640, 427]]
+
+
+def test_panels_draw_at_once_in_both_themes_and_narrow(blender):
+    report = blender.drive("looks_steps.py", CHINA)
+    drawn = {name: seconds for name, seconds in report["draws"].items() if seconds}
+    assert {"MARIGOLD_PT_view3d", "MARIGOLD_PT_result_view3d", "MARIGOLD_PT_training", "MarigoldPreferences"} <= set(
+        drawn
+    )
+    assert sum(map(len, drawn.values())) > 200
+    slow = {name: seconds for name, seconds in drawn.items() if seconds[int(0.9 * len(seconds))] > DRAW_S}
+    assert not slow
+    assert report["narrow"] < 200
 
 
 def test_the_command_of_the_real_blender(blender, tmp_path):
