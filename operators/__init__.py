@@ -6,7 +6,9 @@ import bpy
 from . import (
     build_mesh,
     command,
+    depth_of_field,
     files,
+    focus,
     jobs,
     models,
     photo_icon,
@@ -27,6 +29,8 @@ CLASSES = (
     *runtime.CLASSES,
     *models.CLASSES,
     *files.CLASSES,
+    *depth_of_field.CLASSES,
+    *focus.CLASSES,
 )
 
 

@@ -135,7 +135,7 @@ def new_defocus(tree: bpy.types.NodeTree) -> bpy.types.Node:
     """A Defocus node whose input Z is the radius of the blur in pixels."""
     node = tree.nodes.new("CompositorNodeDefocus")
     node.use_zbuffer = False
-    node.z_scale = 1.0
+    node.z_scale, node.blur_max = 1.0, 0.0
     if hasattr(node, "use_preview"):  # until 5.0: a draft of lower quality
         node.use_preview = False
     if hasattr(node, "threshold"):

@@ -16,6 +16,7 @@ from ..errors import MarigoldError
 from ..record import DepthRecord
 from .images import array_from_image, load_image
 from .properties import DepthProperties
+from .sources import RENDER_FILE
 from .thumbnails import show_picture, show_values
 
 
@@ -90,6 +91,11 @@ def record_of(image: bpy.types.Image) -> DepthRecord:
 
 def is_depth_image(image: bpy.types.Image) -> bool:
     return bool(image.marigold.record)
+
+
+def is_of_render(image: bpy.types.Image) -> bool:
+    """Whether a depth image was estimated from the Render Result, which may have a true Z pass."""
+    return Path(record_of(image).source).name == RENDER_FILE
 
 
 def read_pixels(image: bpy.types.Image) -> DepthPixels:

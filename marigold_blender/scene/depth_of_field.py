@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import bpy
 
 from ..errors import MarigoldError
+from ..lens_settings import LARGEST_BLUR
 from . import depth_of_field_sockets as names
 from .compositor import (
     check_editable,
@@ -24,12 +24,13 @@ from .compositor import (
     play_whole,
     remove_compositing,
 )
-from .depth_image import is_depth_image
-from .depth_of_field_group import DEFOCUS, GROUP_NAME, build_group, set_bokeh
+from .depth_image import is_depth_image, is_of_render
+from .depth_of_field_group import DEFOCUS, GROUP_NAME, Aperture, build_group, set_aperture
 from .depth_of_field_lens import adopt_camera, adopt_depth
 from .depth_of_field_nodes import (
     BEFORE,
     MARK,
+    depth_of_pass,
     find_pass,
     marked,
     pass_of,
@@ -38,20 +39,10 @@ from .depth_of_field_nodes import (
     restore,
     set_value,
 )
+from .focusing import first_focus, set_focus
 from .fog_ray import ray_image
 
-LARGEST_BLUR = 0.1  # of the width
 MATCHED = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
-
-
-@dataclass(frozen=True)
-class Aperture:
-    """What the group's Defocus node holds: corners (0: round), rotation in radians, largest radius in pixels (0: a
-    tenth of the width)."""
-
-    blades: int = 0
-    rotation: float = 0.0
-    max_blur_px: float = 0.0
 
 
 def add_pass(
@@ -67,7 +58,7 @@ def add_pass(
     Args:
         depth: a depth image; None: the render's own Z pass, which needs a camera.
         values: numbers for the group's inputs by name (`depth_of_field_sockets`); others keep what they have.
-        aperture: None: as it is.
+        aperture: None: as it is. A largest blur of 0 becomes a tenth of the width.
         match_render: set the render's size to the photo's, and its view to Standard.
 
     Raises:
@@ -79,22 +70,50 @@ def add_pass(
     if depth is not None and not is_depth_image(depth):
         raise MarigoldError("bad_input", f"“{depth.name}” is not a depth image: estimate the depth of a photo first.")
     check_values(values)
-    node = find_pass(scene) or _new_pass(scene, depth)
+    _check_focus(depth, values)
+    node = find_pass(scene)
+    is_new = node is None
+    if node is None:
+        node = _new_pass(scene, depth)
+    is_other_depth = is_new or depth_of_pass(scene) != depth
     _connect_depth(scene, node, depth)
     if match_render and depth is not None:
         _match_render(scene, node, depth)
-    if depth is not None:
-        adopt_depth(node, depth)
-    else:
+    if depth is None:
         adopt_camera(scene, node)
+    elif is_other_depth:  # else it follows its depth already
+        adopt_depth(node, depth)
+    _set_values(node, values)
+    if is_new and not {names.FOCUS, names.FOCUS_DISTANCE} & values.keys():
+        set_focus(scene, first_focus(scene), cameras=False)
+    if aperture is not None:
+        set_aperture(node.node_tree, aperture)
+    limit = node.node_tree.nodes[DEFOCUS]
+    if limit.blur_max == 0.0:  # Defocus would blur nothing
+        limit.blur_max = LARGEST_BLUR * node.inputs[names.WIDTH].default_value
+    return node
+
+
+def _set_values(node: bpy.types.Node, values: Mapping[str, float]) -> None:
+    """Set inputs; what is given decides whether metres and f-stops count, or the depth's own scale."""
+    if {names.FOCUS_DISTANCE, names.F_STOP} & values.keys():
+        set_value(node, names.METRIC, 1.0)
+    elif {names.FOCUS, names.BLUR_AT_FAR} & values.keys():
+        set_value(node, names.METRIC, 0.0)
     for name, value in values.items():
         set_value(node, name, value)
-    aperture = aperture or aperture_of(node)
-    width = node.inputs[names.WIDTH].default_value
-    limit = aperture.max_blur_px or LARGEST_BLUR * width
-    set_bokeh(node.node_tree, blades=aperture.blades, rotation=aperture.rotation, max_blur_px=limit)
-    node.node_tree["marigold_aperture"] = [aperture.blades, aperture.rotation, aperture.max_blur_px]
-    return node
+
+
+def _check_focus(depth: bpy.types.Image | None, values: Mapping[str, float]) -> None:
+    if depth is None or names.FOCUS_DISTANCE not in values:
+        return
+    focus = values[names.FOCUS_DISTANCE]
+    near, far = values.get(names.NEAR, depth.marigold.near), values.get(names.FAR, depth.marigold.far)
+    if not near * (1 - 1e-6) <= focus <= far * (1 + 1e-6):
+        raise MarigoldError(
+            "bad_input",
+            f"The focus at {focus:g} is outside of the scene, which reaches from {near:g} to {far:g}.",
+        )
 
 
 def check_values(values: Mapping[str, float]) -> None:
@@ -114,17 +133,6 @@ def check_values(values: Mapping[str, float]) -> None:
             )
     if names.NEAR in values and names.FAR in values and values[names.NEAR] >= values[names.FAR]:
         raise MarigoldError("bad_input", f"Far ({values[names.FAR]:g}) must lie beyond near ({values[names.NEAR]:g}).")
-
-
-def aperture_of(node: bpy.types.Node) -> Aperture:
-    """What was asked for last."""
-    kept = node.node_tree.get("marigold_aperture")
-    return Aperture(int(kept[0]), float(kept[1]), float(kept[2])) if kept else Aperture()
-
-
-def largest_blur_px(node: bpy.types.Node) -> float:
-    """The radius that nothing is blurred beyond."""
-    return node.node_tree.nodes[DEFOCUS].blur_max
 
 
 def remove_pass(scene: bpy.types.Scene) -> None:
@@ -183,7 +191,7 @@ def _picture(
     scene: bpy.types.Scene, tree: bpy.types.NodeTree, node: bpy.types.Node, depth: bpy.types.Image | None
 ) -> bpy.types.NodeSocket:
     """The photo, or the render."""
-    if depth is None:
+    if depth is None or is_of_render(depth):
         return _render_layers(scene, tree, node).outputs["Image"]
     picture = tree.nodes.new("CompositorNodeImage")
     picture.image = depth.marigold.photo

@@ -7,6 +7,7 @@ The formulas are those of `geometry.thin_lens`, which documents them, and of Bee
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import bpy
@@ -66,21 +67,40 @@ def build_group() -> bpy.types.NodeTree:
     return tree
 
 
-def set_bokeh(tree: bpy.types.NodeTree, *, blades: int, rotation: float, max_blur_px: float) -> None:
-    """The shape of the aperture and the largest radius, which Blender keeps on the node inside the group.
+@dataclass(frozen=True)
+class Aperture:
+    """What the group's Defocus node holds.
 
-    Args:
-        blades: corners; what Defocus has no polygon for is round.
+    Attributes:
+        blades: corners, 3 to 8, or 0 for a disc.
         rotation: in radians, as a camera's *Aperture Rotation*.
+        max_blur_px: the largest radius.
     """
-    node = tree.nodes[DEFOCUS]
-    node.bokeh = SHAPES.get(blades, "CIRCLE")
-    if blades in SHAPES:
+
+    blades: int = 0
+    rotation: float = 0.0
+    max_blur_px: float = 0.0
+
+
+def set_aperture(group: bpy.types.NodeTree, aperture: Aperture) -> None:
+    """Give the group an aperture; what Defocus has no polygon for is round."""
+    node = group.nodes[DEFOCUS]
+    node.bokeh = SHAPES.get(aperture.blades, "CIRCLE")
+    node.blur_max = aperture.max_blur_px
+    if aperture.blades in SHAPES:
         # Defocus has a corner at the top and turns clockwise; Cycles has a side on the right and turns the other way.
-        step = 2 * math.pi / blades
-        angle = (math.pi / 2 - rotation - step / 2) % step
+        step = 2 * math.pi / aperture.blades
+        angle = (math.pi / 2 - aperture.rotation - step / 2) % step
         node.angle = min(angle, math.pi / 2) if angle < (math.pi / 2 + step) / 2 else 0.0  # it reaches 90 degrees only
-    node.blur_max = max_blur_px
+
+
+def aperture_of(group: bpy.types.NodeTree) -> Aperture:
+    """The aperture that the group has, also where its node was edited by hand."""
+    node = group.nodes[DEFOCUS]
+    blades = next((count for count, shape in SHAPES.items() if shape == node.bokeh), 0)
+    step = 2 * math.pi / blades if blades else math.pi
+    rotation = (math.pi / 2 - node.angle - step / 2) % step if blades else 0.0
+    return Aperture(blades, rotation, node.blur_max)
 
 
 def _strength_of_f_stop(nodes: NodeMath, inputs: dict[str, Socket]) -> Socket:

@@ -16,6 +16,7 @@ from ..errors import MarigoldError
 from ..geometry.camera import Camera
 from . import depth_of_field_sockets as names
 from .depth_image import read_pixels
+from .depth_of_field_group import aperture_of
 from .depth_of_field_nodes import depth_of_pass, pass_of, set_value
 
 FOCUS_INPUTS = (names.FOCUS, names.FOCUS_DISTANCE)
@@ -81,6 +82,19 @@ def focus_at_distance(image: bpy.types.Image | None, distance: float) -> Focus:
         return Focus(distance, None)
     near, far = image.marigold.near, image.marigold.far
     return Focus(distance, min(max((distance - near) / (far - near), 0.0), 1.0))
+
+
+def first_focus(scene: bpy.types.Scene) -> Focus:
+    """What a new pass is focused on: the middle of the picture, or what the render's camera is focused on already."""
+    image = depth_of_pass(scene)
+    if image is not None:
+        middle = DepthProbe(scene).at(0.5, 0.5)
+        assert middle is not None
+        return middle
+    lens = scene.camera.data.dof
+    if lens.use_dof and lens.focus_object is None:
+        return Focus(lens.focus_distance, None)
+    return Focus(rendered_distance(scene, 0.5, 0.5) or lens.focus_distance, None)
 
 
 def rendered_distance(scene: bpy.types.Scene, u: float, v: float) -> float | None:
@@ -149,12 +163,8 @@ def focus_camera(node: bpy.types.Node, camera: bpy.types.Camera, distance: float
     camera.dof.focus_object = None
     camera.dof.focus_distance = distance
     camera.dof.aperture_fstop = equivalent_f_stop(node)
-    camera.dof.aperture_blades, camera.dof.aperture_rotation = _aperture(node)
-
-
-def _aperture(node: bpy.types.Node) -> tuple[int, float]:
-    kept = node.node_tree.get("marigold_aperture", (0, 0.0, 0.0))
-    return int(kept[0]), float(kept[1])
+    aperture = aperture_of(node.node_tree)
+    camera.dof.aperture_blades, camera.dof.aperture_rotation = aperture.blades, aperture.rotation
 
 
 def equivalent_f_stop(node: bpy.types.Node) -> float:

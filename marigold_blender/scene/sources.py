@@ -13,6 +13,8 @@ import numpy as np
 from ..errors import MarigoldError
 from ..picture_size import check_size
 
+RENDER_FILE = "Render.png"
+
 
 def write_image_pixels(image: bpy.types.Image, folder: Path) -> Path:
     """Write an image as `source.npy`: [H, W, 4], rows top to bottom, straight alpha.
@@ -46,7 +48,7 @@ def write_render_result(image: bpy.types.Image, scene: bpy.types.Scene, folder: 
     Raises:
         MarigoldError: nothing has been rendered yet (`bad_input`).
     """
-    path = folder / "Render.png"
+    path = folder / RENDER_FILE
     settings = scene.render.image_settings
     kept = {name: getattr(settings, name) for name in _format_names(settings)}
     try:

@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from marigold_blender.scene.compositor import create_compositing, output_socket
-from marigold_blender.scene.depth_of_field_group import build_group, set_bokeh
+from marigold_blender.scene.depth_of_field_group import Aperture, build_group, set_aperture
 from tests.blender.composited import composite
 
 LARGEST_BLUR = 0.1  # of the width, for both
@@ -74,7 +74,7 @@ def node_group(scene: bpy.types.Scene, picture: object, depth: object, about: di
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree = build_group()
     width = scene.render.resolution_x
-    set_bokeh(node.node_tree, blades=0, rotation=0.0, max_blur_px=LARGEST_BLUR * width)
+    set_aperture(node.node_tree, Aperture(max_blur_px=LARGEST_BLUR * width))
     for name, value in (
         ("Metric", 1.0),
         ("Depth Is Distance", 1.0),

@@ -101,9 +101,9 @@ def test_what_is_in_focus_is_not_touched(dof, extension, tmp_path):
     assert np.abs(composite(scene)[..., :3] - linear).max() < 1e-2  # the photo has 8 bits
 
 
-def test_adding_again_updates_and_never_duplicates(dof, nodes, compositor, depth):
+def test_adding_again_updates_and_never_duplicates(dof, extension, compositor, depth):
     scene = bpy.context.scene
-    first = dof.add_pass(scene, depth, {"Focus": 0.2, "Blur at Far": 7.0}, dof.Aperture(blades=6, max_blur_px=9.0))
+    first = dof.add_pass(scene, depth, {"Focus": 0.2, "Blur at Far": 7.0}, dof.Aperture(6, 0.2, 9.0))
     count = len(compositor.compositing_tree(scene).nodes)
     second = dof.add_pass(scene, depth, {"Focus": 0.8})
     assert first == second
@@ -113,8 +113,9 @@ def test_adding_again_updates_and_never_duplicates(dof, nodes, compositor, depth
     ]
     assert second.inputs["Focus"].default_value == pytest.approx(0.8)
     assert second.inputs["Blur at Far"].default_value == pytest.approx(7.0)
-    assert dof.aperture_of(second) == dof.Aperture(6, 0.0, 9.0)
-    assert (second.node_tree.nodes["Defocus"].bokeh, dof.largest_blur_px(second)) == ("HEXAGON", 9.0)
+    aperture = extension("marigold_blender.scene.depth_of_field_group").aperture_of(second.node_tree)
+    assert (aperture.blades, aperture.max_blur_px) == (6, 9.0)
+    assert aperture.rotation == pytest.approx(0.2, abs=1e-5)
 
 
 def test_removing_restores_a_scene_without_compositing(dof, nodes, compositor, depth):

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where it is focused: an eyedropper on the picture, an object, the camera, a rack between two keyframes."""
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy_extras import view3d_utils
+
+from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
+from ..marigold_blender.scene.focus_drivers import focus_as_camera, focus_on_object, remove_focus_driver
+from ..marigold_blender.scene.focusing import DepthProbe, focus_at_depth, focus_at_distance, photo_point, set_focus
+from .depth_of_field import focus_anew
+
+
+class FocusOperator:
+    """What the operators here share: they need a pass, and fail in one sentence."""
+
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        cls.poll_message_set("Add depth of field first")
+        return find_pass(context.scene) is not None
+
+    def execute(self, context):
+        try:
+            self.apply(context)
+        except MarigoldError as error:
+            self.report({"ERROR"}, error.message)
+            return {"CANCELLED"}
+        focus_anew(context.scene)
+        return {"FINISHED"}
+
+
+class MARIGOLD_OT_pick_focus(FocusOperator, bpy.types.Operator):
+    bl_idname = "marigold.pick_focus"
+    bl_label = "Pick Focus"
+    bl_description = "Click on what shall be sharp, in the Image Editor or the camera view; the matched camera follows"
+
+    x: FloatProperty(name="X", description="Place in the picture, 0 left to 1 right", default=0.5)
+    y: FloatProperty(name="Y", description="Place in the picture, 0 bottom to 1 top", default=0.5)
+    keyframe: BoolProperty(name="Keyframe", description="Also set a keyframe at the current frame")
+    cameras: BoolProperty(
+        name="Matched Camera", description="Also focus the camera that matches the photo", default=True
+    )
+
+    def apply(self, context):
+        scene = context.scene
+        focus = DepthProbe(scene).at(self.x, self.y)
+        if focus is None:
+            raise MarigoldError(
+                "bad_input", f"Nothing is seen at ({self.x:g}, {self.y:g}): pick a place in the picture."
+            )
+        set_focus(scene, focus, frame=scene.frame_current if self.keyframe else None, cameras=self.cameras)
+        self.report({"INFO"}, f"Focused at {focus.text}")
+
+    def invoke(self, context, event):
+        if picture_place(context, 0, 0) is None:
+            self.report({"ERROR"}, "Pick in an Image Editor, or in a 3D View that looks through the camera.")
+            return {"CANCELLED"}
+        try:
+            self.probe = DepthProbe(context.scene)
+        except MarigoldError as error:
+            self.report({"ERROR"}, error.message)
+            return {"CANCELLED"}
+        context.window.cursor_modal_set("EYEDROPPER")
+        context.window_manager.modal_handler_add(self)
+        self._say(context, None)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type in {"ESC", "RIGHTMOUSE"}:
+            self._end(context)
+            return {"CANCELLED"}
+        if event.type == "MOUSEMOVE":
+            self._say(context, self._under(context, event))
+        elif event.type == "LEFTMOUSE" and event.value == "PRESS":
+            place = picture_place(context, event.mouse_region_x, event.mouse_region_y)
+            if self._under(context, event) is None or place is None:
+                return {"RUNNING_MODAL"}  # beside the picture: the eyedropper stays
+            self._end(context)
+            self.x, self.y = place
+            return self.execute(context)
+        elif event.type in {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE"}:
+            return {"PASS_THROUGH"}
+        return {"RUNNING_MODAL"}
+
+    def _under(self, context, event):
+        place = picture_place(context, event.mouse_region_x, event.mouse_region_y)
+        return self.probe.at(*place) if place else None
+
+    def _say(self, context, focus):
+        found = f"Focus at {focus.text}" if focus else "Nothing here to focus on"
+        context.area.header_text_set(f"{found}  ·  click to focus, Esc to leave it")
+
+    def _end(self, context):
+        context.window.cursor_modal_restore()
+        context.area.header_text_set(None)
+
+
+def picture_place(context, x, y) -> tuple[float, float] | None:
+    """Where a point of the region lies in the picture, (0, 0) bottom left; None where this region shows none."""
+    space, region = context.space_data, context.region
+    if space is None or region is None or region.type != "WINDOW":
+        return None
+    if space.type == "IMAGE_EDITOR":
+        return region.view2d.region_to_view(x, y)
+    if space.type == "VIEW_3D" and space.region_3d.view_perspective == "CAMERA" and context.scene.camera:
+        return _camera_place(context.scene, region, space.region_3d, x, y)
+    return None
+
+
+def _camera_place(scene, region, view, x, y) -> tuple[float, float] | None:
+    """Through the camera's frame in the region; for a photo by the ray, as the render may have another shape."""
+    camera = scene.camera
+    corners = camera.data.view_frame(scene=scene)  # top right, bottom right, bottom left, top left
+    low, right, high = (
+        view3d_utils.location_3d_to_region_2d(region, view, camera.matrix_world.normalized() @ corners[index])
+        for index in (2, 1, 3)
+    )
+    if low is None or right is None or high is None:
+        return None
+    u, v = (x - low.x) / (right.x - low.x), (y - low.y) / (high.y - low.y)
+    image = depth_of_pass(scene)
+    if image is None or camera.data.type != "PERSP":
+        return u, v
+    point = corners[2] + (corners[1] - corners[2]) * u + (corners[3] - corners[2]) * v
+    return photo_point(image, point.x / -point.z, point.y / -point.z)
+
+
+class MARIGOLD_OT_focus_on(FocusOperator, bpy.types.Operator):
+    bl_idname = "marigold.focus_on"
+    bl_label = "Focus On"
+    bl_description = "Keep the focus on an object, or as the scene's camera has it, also while they move"
+
+    target: EnumProperty(
+        name="Target",
+        description="What decides the focus",
+        items=[
+            ("OBJECT", "Object", "The distance of an object from the scene's camera"),
+            ("CAMERA", "Camera", "The camera's own focus: its focus object, else its distance"),
+            ("NONE", "Nothing", "The focus stays where it is"),
+        ],
+    )
+    object: StringProperty(name="Object", description="Name of the object. Empty: the active one")
+
+    def apply(self, context):
+        if self.target == "CAMERA":
+            focus_as_camera(context.scene)
+        elif self.target == "NONE":
+            remove_focus_driver(context.scene)
+        else:
+            chosen = context.scene.objects.get(self.object) if self.object else context.object
+            if chosen is None:
+                raise MarigoldError("bad_input", f"There is no object “{self.object}” in this scene: choose another.")
+            focus_on_object(context.scene, chosen)
+
+
+class MARIGOLD_OT_rack_focus(FocusOperator, bpy.types.Operator):
+    bl_idname = "marigold.rack_focus"
+    bl_label = "Rack Focus"
+    bl_description = "Set two keyframes, between which the focus moves from one distance to another"
+
+    frame_start: IntProperty(name="Start", description="Frame at which the focus begins to move", default=1)
+    frame_end: IntProperty(name="End", description="Frame at which it arrives", default=48)
+    focus_start: FloatProperty(
+        name="From", description="Focus at the start: 0 near to 1 far; for a Z pass, a distance", default=0.0
+    )
+    focus_end: FloatProperty(
+        name="To", description="Focus at the end: 0 near to 1 far; for a Z pass, a distance", default=1.0
+    )
+
+    def invoke(self, context, event):
+        return context.window_manager.invoke_props_dialog(self)
+
+    def apply(self, context):
+        scene = context.scene
+        image = depth_of_pass(scene)
+        if self.frame_end <= self.frame_start:
+            raise MarigoldError("bad_input", f"The rack must end after frame {self.frame_start}, where it begins.")
+        for value in (self.focus_start, self.focus_end):
+            if image is None and value <= 0.0:
+                raise MarigoldError("bad_input", f"A focus at the distance {value:g} is not possible.")
+            if image is not None and not 0.0 <= value <= 1.0:
+                raise MarigoldError("bad_input", f"The focus {value:g} is outside of the depth: use 0 to 1.")
+        for frame, value in ((self.frame_start, self.focus_start), (self.frame_end, self.focus_end)):
+            focus = focus_at_distance(None, value) if image is None else focus_at_depth(image, value)
+            set_focus(scene, focus, frame=frame)
+
+
+CLASSES = (MARIGOLD_OT_pick_focus, MARIGOLD_OT_focus_on, MARIGOLD_OT_rack_focus)
