@@ -50,11 +50,10 @@ class Checkpoint:
 
     def new_scheduler(self, steps: int) -> DDIMScheduler | LCMScheduler:
         """A scheduler at its first step; schedulers hold state, so each batch has its own."""
-        config = dict(self.scheduler.config)
-        if steps == 1 and isinstance(self.scheduler, DDIMScheduler):
-            # “leading” would take the one step at t=1, from noise to noise (Martin Garcia et al. 2024, section 3)
-            config["timestep_spacing"] = "trailing"
-        scheduler = type(self.scheduler).from_config(config)
+        # “leading” would take a single step at t=1, from noise to noise (Martin Garcia et al. 2024, section 3)
+        single = steps == 1 and isinstance(self.scheduler, DDIMScheduler)
+        changes = {"timestep_spacing": "trailing"} if single else {}
+        scheduler = type(self.scheduler).from_config(self.scheduler.config, **changes)
         scheduler.set_timesteps(steps, device=self.unet.device)
         return scheduler
 
