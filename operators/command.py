@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
+from . import depth_of_field_command
 
 _handle = None
 
@@ -16,6 +17,11 @@ _handle = None
 def main(arguments: list[str]) -> int:
     """Run the command; its exit code, 0 only on success."""
     options = _parser().parse_args(arguments)
+    return int(options.run(options))
+
+
+def photo(options: argparse.Namespace) -> int:
+    """`photo`: a .blend with the mesh of a photo."""
     output = Path(options.output).absolute()
     if output.suffix != ".blend":
         return _fail(f"“{output.name}” is not a .blend file: name the output like scene.blend.")
@@ -49,13 +55,17 @@ def _parser() -> argparse.ArgumentParser:
         prog=f"{os.path.basename(sys.argv[0])} --command marigold", description="Marigold depth from the command line."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    photo = commands.add_parser("photo", help="turn a photo into a .blend with a mesh and its matching camera")
-    photo.add_argument("photo", help="the photo")
-    photo.add_argument("--output", required=True, help="the .blend to write")
-    add_settings_arguments(photo)
-    photo.add_argument("--mode", type=str.upper, choices=["PERSPECTIVE", "RELIEF"], default="PERSPECTIVE")
-    photo.add_argument("--shading", type=str.upper, choices=["EMISSION", "PRINCIPLED"], default="EMISSION")
-    photo.add_argument("--vertices", type=int, default=200_000, help="vertices of the mesh before cutting")
+    command = commands.add_parser("photo", help="turn a photo into a .blend with a mesh and its matching camera")
+    command.add_argument("photo", help="the photo")
+    command.add_argument("--output", required=True, help="the .blend to write")
+    command.set_defaults(run=photo)
+    add_settings_arguments(command)
+    command.add_argument("--mode", type=str.upper, choices=["PERSPECTIVE", "RELIEF"], default="PERSPECTIVE")
+    command.add_argument("--shading", type=str.upper, choices=["EMISSION", "PRINCIPLED"], default="EMISSION")
+    command.add_argument("--vertices", type=int, default=200_000, help="vertices of the mesh before cutting")
+    command = commands.add_parser("dof", help="focus a photo after the fact")
+    depth_of_field_command.add_arguments(command)
+    command.set_defaults(run=depth_of_field_command.run)
     return parser
 
 

@@ -3,12 +3,12 @@
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
-from bpy_extras import view3d_utils
 
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
 from ..marigold_blender.scene.focus_drivers import focus_as_camera, focus_on_object, remove_focus_driver
-from ..marigold_blender.scene.focusing import DepthProbe, focus_at_depth, focus_at_distance, photo_point, set_focus
+from ..marigold_blender.scene.camera_places import camera_place
+from ..marigold_blender.scene.focusing import DepthProbe, focus_at_depth, focus_at_distance, set_focus
 from .depth_of_field import focus_anew
 
 
@@ -106,26 +106,8 @@ def picture_place(context, x, y) -> tuple[float, float] | None:
     if space.type == "IMAGE_EDITOR":
         return region.view2d.region_to_view(x, y)
     if space.type == "VIEW_3D" and space.region_3d.view_perspective == "CAMERA" and context.scene.camera:
-        return _camera_place(context.scene, region, space.region_3d, x, y)
+        return camera_place(context.scene, region, space.region_3d, x, y)
     return None
-
-
-def _camera_place(scene, region, view, x, y) -> tuple[float, float] | None:
-    """Through the camera's frame in the region; for a photo by the ray, as the render may have another shape."""
-    camera = scene.camera
-    corners = camera.data.view_frame(scene=scene)  # top right, bottom right, bottom left, top left
-    low, right, high = (
-        view3d_utils.location_3d_to_region_2d(region, view, camera.matrix_world.normalized() @ corners[index])
-        for index in (2, 1, 3)
-    )
-    if low is None or right is None or high is None:
-        return None
-    u, v = (x - low.x) / (right.x - low.x), (y - low.y) / (high.y - low.y)
-    image = depth_of_pass(scene)
-    if image is None or camera.data.type != "PERSP":
-        return u, v
-    point = corners[2] + (corners[1] - corners[2]) * u + (corners[3] - corners[2]) * v
-    return photo_point(image, point.x / -point.z, point.y / -point.z)
 
 
 class MARIGOLD_OT_focus_on(FocusOperator, bpy.types.Operator):

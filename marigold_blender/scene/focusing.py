@@ -13,7 +13,6 @@ import bpy
 import numpy as np
 
 from ..errors import MarigoldError
-from ..geometry.camera import Camera
 from . import depth_of_field_sockets as names
 from .depth_image import read_pixels
 from .depth_of_field_group import aperture_of
@@ -176,10 +175,3 @@ def equivalent_f_stop(node: bpy.types.Node) -> float:
     strength = radius / (1 / value[names.NEAR] - 1 / value[names.FAR])
     on_frame = value[names.WIDTH] / value[names.SENSOR_WIDTH]
     return value[names.FOCAL_LENGTH] ** 2 * on_frame / (2000.0 * max(strength, 1e-6))
-
-
-def photo_point(image: bpy.types.Image, x: float, y: float) -> tuple[float, float]:
-    """Where a ray of the matched camera meets the photo: (u, v) from slopes to the right and up per unit ahead."""
-    properties = image.marigold
-    camera = Camera(image.size[0], image.size[1], properties.focal_px, properties.cx, properties.cy)
-    return (camera.cx + x * camera.focal_px) / camera.width, 1 - (camera.cy - y * camera.focal_px) / camera.height

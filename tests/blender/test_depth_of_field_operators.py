@@ -176,3 +176,22 @@ def test_a_failed_worker_leaves_the_nodes(depth, nodes, extension, monkeypatch):
         bpy.ops.marigold.add_depth_of_field(depth=depth.name, method="BEST", focus=0.0)
     assert nodes.find_pass(bpy.context.scene) is not None
     assert not extension("marigold_blender.scene.depth_of_field_best").is_best(bpy.context.scene)
+
+
+def test_the_command_focuses_a_photo(extension, china, tmp_path, capsys):
+    main = extension("operators.command").main
+    target = tmp_path / "china.exr"
+    arguments = ["dof", str(china), "--focus", "0.2", "--blur", "3", "--preset", "draft", "--output", str(target)]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(target)
+    image = bpy.data.images.load(str(target))
+    assert tuple(image.size) == (640, 427)
+    assert image.is_float
+
+
+def test_the_command_says_what_is_wrong(extension, china, tmp_path, capsys):
+    main = extension("operators.command").main
+    arguments = ["dof", str(china), "--focus-m", "2", "--fstop", "0", "--output", str(tmp_path / "out.png")]
+    assert main(arguments) == 1
+    assert "f-stop is 0" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

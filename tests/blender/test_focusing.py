@@ -154,10 +154,10 @@ def test_without_a_pass_or_a_camera_it_is_one_sentence(extension, focusing, driv
         drivers.focus_on_object(scene, scene.camera)
 
 
-def test_a_pixel_and_its_ray_are_the_same_place(extension, focusing, depth):
+def test_a_pixel_and_its_ray_are_the_same_place(extension, depth):
     unproject = extension("marigold_blender.geometry.unprojection").unproject
     camera = extension("marigold_blender.scene.following").camera_of(depth)
     pixel = np.array([20.0, 50.0])
     x, y, z = unproject(camera, pixel, np.array(1.0))
-    u, v = focusing.photo_point(depth, x / -z, y / -z)
+    u, v = extension("marigold_blender.scene.camera_places").photo_point(depth, x / -z, y / -z)
     assert (u * SIZE[0], (1 - v) * SIZE[1]) == pytest.approx(tuple(pixel))

@@ -15,7 +15,7 @@ from marigold_blender.errors import MarigoldError
 from marigold_blender.lens_settings import LensSettings
 from marigold_blender.record import DepthRecord
 from marigold_blender.worker.server.depth_of_field_job import DepthOfFieldRequest, run_depth_of_field
-from marigold_blender.worker.server.progress import ESTIMATE_AND_BLUR, SHARES, STAGE_SHARE, Progress
+from marigold_blender.worker.server.progress import SHARES, STAGE_SHARE, Progress
 
 SIZE = (96, 64)  # width, height
 
@@ -162,8 +162,9 @@ def test_progress_only_grows_and_ends_at_the_whole(photo, depth):
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1.0)
     assert {"reading", "blurring", "writing"} <= set(stages)
-    assert sum(ESTIMATE_AND_BLUR.values()) == pytest.approx(1.0, abs=0.01)
-    assert set(STAGE_SHARE) <= set(ESTIMATE_AND_BLUR)
+    with_estimate = SHARES["estimate_depth_of_field"]
+    assert sum(with_estimate.values()) == pytest.approx(1.0, abs=0.01)
+    assert set(STAGE_SHARE) <= set(with_estimate)
 
 
 def test_cancelled_it_leaves_nothing(photo, depth):

@@ -22,16 +22,15 @@ STAGE_SHARE = {
 # The same for tasks with other stages, by the task's name.
 SHARES: dict[str, Mapping[str, float]] = {
     "depth_of_field": {"reading": 0.1, "importing": 0.2, "blurring": 0.6, "writing": 0.1},
+    "estimate_depth_of_field": {
+        **{name: share * 0.7 for name, share in STAGE_SHARE.items() if name != "writing"},
+        "blurring": 0.28,
+        "writing": 0.055,
+    },
     "train": {"importing": 0.01, "rendering": 0.14, "training": 0.85},
     "download_model": {"waiting": 0.0, "asking": 0.0, "checking": 0.0, "downloading": 1.0},
     "verify_model": {"waiting": 0.0, "checking": 1.0},
     "move_models": {"waiting": 0.0, "copying": 1.0},
-}
-# An estimate, and then the depth of field with it: what `marigold dof` does without a depth file.
-ESTIMATE_AND_BLUR = {
-    **{name: share * 0.7 for name, share in STAGE_SHARE.items() if name != "writing"},
-    "blurring": 0.28,
-    "writing": 0.055,
 }
 # Stages whose `done` and `total` are bytes: their speed is worth showing.
 BYTE_STAGES = ("checking", "downloading", "copying")

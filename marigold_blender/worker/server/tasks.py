@@ -78,6 +78,7 @@ def stop_if(cancelled: Cancelled) -> Callable[[], None]:
 TASKS: dict[str, Task] = {
     "estimate": estimate,
     "depth_of_field": depth_of_field,
+    "estimate_depth_of_field": depth_of_field,
     "doctor": doctor,
     "train": train,
     "download_model": download_model,

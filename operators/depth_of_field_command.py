@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`blender --command marigold dof PHOTO --output FILE`: as `marigold dof`, by the worker that Blender would start.
+
+Called by `command`.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.lens_arguments import add_lens_arguments, lens_of
+from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
+from . import session
+from .photo_task import wait_printing
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", help="the sharp picture")
+    parser.add_argument(
+        "--output", required=True, help="the file to write: .exr keeps 32 bits; .png, .tif, .jpg, .webp"
+    )
+    parser.add_argument(
+        "--depth", default="", help="NAME_depth.exr, or an EXR with a Z pass in metres (default: estimated)"
+    )
+    add_lens_arguments(parser)
+    add_settings_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Focus the photo and print where it is; the exit code."""
+    output = Path(options.output).absolute()
+    payload = {
+        "photo": str(Path(options.photo).absolute()),
+        "depth": str(Path(options.depth).absolute()) if options.depth else "",
+        "output": str(output),
+        "lens": lens_of(options).to_json(),
+        "settings": settings_of(options).to_json(),
+    }
+    try:
+        task = "depth_of_field" if options.depth else "estimate_depth_of_field"
+        job = session.queue.submit(task, payload, session.queue.new_folder())
+        wait_printing(job, output.name, session.queue)
+        session.queue.discard(job)
+    except MarigoldError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    finally:
+        session.queue.stop_worker()
+    print(output)
+    return 0
