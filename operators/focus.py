@@ -5,9 +5,9 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.scene.camera_places import camera_place
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
 from ..marigold_blender.scene.focus_drivers import focus_as_camera, focus_on_object, remove_focus_driver
-from ..marigold_blender.scene.camera_places import camera_place
 from ..marigold_blender.scene.focusing import DepthProbe, focus_at_depth, focus_at_distance, set_focus
 from .depth_of_field import focus_anew
 
