@@ -25,7 +25,7 @@ from marigold_blender.models.verifying import verify_model
 from marigold_blender.worker.server import permission
 from marigold_blender.worker.server.download import download_model
 from marigold_blender.worker.server.patience import Patience
-from tests.local_hub import UNET, LocalHub, Repository, digest_of, is_lfs, published_models
+from tests.local_hub import PIECE, UNET, LocalHub, Repository, digest_of, is_lfs, published_models
 
 V1_1, V1_0, LCM, E2E = "marigold-depth-v1-1", "marigold-depth-v1-0", "marigold-depth-lcm-v1-0", "marigold-e2e-ft-depth"
 QUICK = Patience(stall_s=0.5, tries=3, wait_s=0.02)
@@ -168,10 +168,13 @@ def test_an_interrupted_download_goes_on_later(hub):
 
 @pytest.mark.parametrize("fault", ["ignore_range", "refuse_range", "wrong_range"])
 def test_a_server_without_ranges_starts_over(hub, fault):
-    half_fetched(hub)
+    held = half_fetched(hub)
     setattr(hub.faults, fault, True)
+    hub.faults.piece_s = 0.002
     fetch()
     assert_whole(hub)
+    # what is of no use is noticed by its head, not after its bytes have come
+    assert hub.sent[UNET] < held + len(hub.repositories[CATALOGUE[V1_1].hub_id].files[UNET]) + 8 * PIECE
 
 
 def test_wrong_bytes_are_noticed_and_fetched_again(hub):
@@ -386,13 +389,19 @@ def test_without_a_network_the_hub_s_own_cache_is_enough(hub, tmp_path):
 
 
 def test_leave_that_is_taken_back_stops_at_once(hub):
-    hub.faults.piece_s = 0.05
-    threading.Timer(0.5, permission.give, [False]).start()
-    error = refusal()
-    assert error.kind == "offline"
-    asked = len(hub.requests)
-    time.sleep(0.3)
-    assert len(hub.requests) == asked
+    hub.faults.piece_s = 0.02
+    taken_back: list[float] = []
+
+    def report(stage: str, done: int, total: int) -> None:
+        if done > 4e6 and not taken_back:  # in the middle of the U-Net
+            taken_back.append(time.monotonic())
+            permission.give(False)
+
+    with pytest.raises(MarigoldError) as caught:
+        download_model(V1_1, report, lambda: False, QUICK)
+    assert caught.value.kind == "offline"
+    assert time.monotonic() - taken_back[0] < 0.5
+    assert hub.sent[UNET] < 4e6
 
 
 def test_without_an_accepted_licence_nothing_is_sent(hub, tmp_path, monkeypatch):
