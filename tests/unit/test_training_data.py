@@ -10,7 +10,7 @@ from PIL import Image
 from marigold_blender.errors import MarigoldError
 from marigold_blender.training.dataset import Sample, list_scene_data_set
 from marigold_blender.training.depth_range import normalise_depth
-from marigold_blender.training.exposure import develop
+from marigold_blender.training.exposure import develop, is_dark
 from marigold_blender.training.render import RenderPlan, render_data_set
 from marigold_blender.training.scene_files import png_bytes, write_view
 from marigold_blender.training.views import training_view, view_size
@@ -136,6 +136,13 @@ def test_exposure_brings_any_light_to_the_brightness_asked_for():
     light = np.random.default_rng(2).gamma(2, 1, (60, 80, 3))
     for factor in (0.01, 1, 100):
         assert develop(light * factor, 0.4).mean() / 255 == pytest.approx(0.4, abs=0.02)
+
+
+def test_only_a_picture_without_light_is_too_dark_to_keep():
+    lamp = np.zeros((32, 32, 3))
+    lamp[4:20] = 1e-3
+    assert not is_dark(develop(lamp, 0.4), 0.4)
+    assert is_dark(develop(np.zeros((32, 32, 3)), 0.4), 0.4)
 
 
 def test_an_unknown_family_is_refused(tmp_path):

@@ -151,7 +151,9 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path,
     settings = LoopSettings(steps=6, learning_rate=1e-3, warmup=2, accumulate=2, save_every_s=0, optimiser=optimiser)
     unbroken = train(tiny_unet(8), a_loss, settings, tmp_path / "unbroken", lambda *_: None)
     steps = iter(range(100))
-    train(tiny_unet(8), a_loss, settings, tmp_path / "broken", lambda *_: None, stop=lambda: next(steps) == 2)
+    train(
+        tiny_unet(8), a_loss, settings, tmp_path / "broken", lambda *_: None, stop=lambda: next(steps) == 7
+    )  # within a step
     assert torch.load(tmp_path / "broken/state.pt")["step"] == 3
     resumed = train(tiny_unet(8), a_loss, settings, tmp_path / "broken", lambda *_: None)
     for (name, one), (_, other) in zip(unbroken.named_parameters(), resumed.named_parameters(), strict=True):
@@ -175,6 +177,26 @@ def test_a_checkpoint_cut_short_by_a_kill_is_passed_over_for_the_one_before(tmp_
     longer = LoopSettings(steps=4, learning_rate=1e-3, log_every=1)
     train(tiny_unet(8), a_loss, longer, tmp_path, lambda step, *_: steps.append(step))
     assert steps == [3, 4]  # state_before.pt is of step 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes to stand for a full disk")
+def test_a_checkpoint_that_the_disk_has_no_room_for_leaves_the_one_before(tmp_path):
+    import resource
+
+    settings = LoopSettings(steps=2, learning_rate=1e-3, save_every_s=0)
+    train(tiny_unet(8), a_loss, settings, tmp_path, lambda *_: None)
+    before = (tmp_path / "state.pt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(MarigoldError, match="the one before it is whole"):
+            train(tiny_unet(8), a_loss, replace(settings, steps=4), tmp_path, lambda *_: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "state.pt").read_bytes() == before
+    assert not list(tmp_path.glob("*.writing"))
+    train(tiny_unet(8), a_loss, replace(settings, steps=4), tmp_path, lambda *_: None)
+    assert torch.load(tmp_path / "state.pt")["step"] == 4
 
 
 def test_another_networks_checkpoint_is_refused(tmp_path):
