@@ -72,6 +72,11 @@ class Window:
         _xdotool("click", "1")
         yield SETTLE_S
 
+    @staticmethod
+    def press() -> None:
+        """Click where the pointer is."""
+        _xdotool("click", "1")
+
     def drag_edge(self, region: bpy.types.Region, by: int) -> Iterator[float]:
         """Make a sidebar narrower by dragging its left edge to the right."""
         x, y = region.x, region.y + region.height // 2

@@ -1,5 +1,6 @@
 """What an artist does: press the button, watch it work, cancel, press again, get the mesh."""
 
+import shutil
 from pathlib import Path
 
 import sklearn.datasets
@@ -40,6 +41,32 @@ def test_a_job_survives_what_happens_meanwhile(blender):
     assert report["tasks_left"] == 0
     assert report["failure"] == "There is no file /nothing.jpg."
     assert report["depth_of_image"] == [[640, 427]]
+
+
+def test_many_jobs_at_once(blender, tmp_path):
+    photos = blender.folder / "photos"
+    photos.mkdir()
+    for name in "abc":
+        shutil.copy(CHINA, photos / f"{name}.jpg")
+    report = blender.drive("jobs_steps.py", photos)
+    assert report["queued"] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert report["states"] == ["Queued", "Queued"]
+    assert report["made"] == ["a", "c"]
+    assert "late.jpg: There is no file" in report["copied"]
+    assert "Blender 5" in report["copied"]
+    assert report["failures_left"] == 0
+    assert report["worker_before"]
+    assert not report["renders"]
+    assert report["made_after_cancel"] == report["failures_after_cancel"] == 0
+
+
+def test_nothing_accumulates_while_a_job_runs(blender):
+    """The short form; the acceptance run does it twenty times."""
+    report = blender.drive("housekeeping_steps.py", CHINA, 3)
+    assert report["after"] == report["before"] == report["after_files"]
+    assert report["after_disabling"] == [[]] * 3
+    assert report["tasks"] == 0
+    assert report["made"] == ["china"]
 
 
 def test_panels_draw_at_once_in_both_themes_and_narrow(blender):
