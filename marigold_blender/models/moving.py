@@ -17,7 +17,7 @@ from .catalogue import CATALOGUE
 from .changing import changing
 from .folders import checked_folder, default_models_folder, leave_folder, left_folder, models_folder
 from .manifest import Manifest, is_in_place, read_manifest, write_manifest
-from .sharing import can_link, put_by_link_or_copy
+from .sharing import can_link, put_by_link_or_copy, remove_temporary
 from .status import forget_statuses
 from .whole_files import cannot_write
 
@@ -86,6 +86,8 @@ class _Piece:
 
 def _put_all(source: Path, target: Path, report: Report, check: Callable[[], None]) -> None:
     manifests = {name: manifest for name in CATALOGUE if (manifest := read_manifest(source / name))}
+    for name in CATALOGUE:
+        remove_temporary(target / name)
     placed: dict[str, Path] = {}  # by digest: what models share is copied once
     pieces = list(_pieces(source, target, manifests))
     for piece in [piece for piece in pieces if _is_there(piece)]:

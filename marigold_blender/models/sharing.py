@@ -58,6 +58,13 @@ def put_by_link_or_copy(source: Path, target: Path, digest: str, step: Callable[
         beside.unlink(missing_ok=True)
 
 
+def remove_temporary(folder: Path) -> None:
+    """Delete what a killed copy has left in a model's folder; nobody else writes there while the lock is held."""
+    for path in folder.rglob(".*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
+
+
 def can_link(source: Path, folder: Path) -> bool:
     """Whether a file can stand in a folder as a hard link."""
     beside = folder / f".link-{secrets.token_hex(4)}"

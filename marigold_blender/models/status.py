@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class ModelStatus:
     folder: Path
 
 
-_seen: dict[tuple[str, str], tuple[float, ModelStatus]] = {}
+_seen: dict[tuple[str | None, ...], tuple[float, ModelStatus]] = {}
 
 
 def status(name: str) -> ModelStatus:
@@ -56,7 +57,7 @@ def status(name: str) -> ModelStatus:
     Raises:
         MarigoldError: no model has this name (`no_model`).
     """
-    key = (name, str(models_folder()))
+    key = (name, os.environ.get("MARIGOLD_HOME"), os.environ.get("MARIGOLD_MODELS"))
     seen = _seen.get(key)
     if seen is None or time.monotonic() - seen[0] > CACHED_S:
         seen = _seen[key] = (time.monotonic(), look(named_model(name)))

@@ -25,7 +25,7 @@ from ...models.manifest import Manifest, ModelFile, is_in_place, note_damage, pa
 from ...models.moving import finish_move
 from ...models.naming import model_folder, named_model
 from ...models.network import read_network
-from ...models.sharing import copies_in, put_by_link_or_copy
+from ...models.sharing import copies_in, put_by_link_or_copy, remove_temporary
 from ...models.status import forget_statuses
 from ...models.whole_files import cannot_write, put_in_place
 from . import permission
@@ -94,6 +94,7 @@ class _Job:
 
     def run(self) -> dict[str, Any]:
         folder = model_folder(self.model)
+        remove_temporary(folder)
         hub = Hub(read_network(), self.patience)
         manifest = self._manifest(folder, hub)
         missing = [file for file in manifest.files if not self._is_there(file, folder, manifest)]
