@@ -55,9 +55,6 @@ class MARIGOLD_OT_pick_focus(FocusOperator, bpy.types.Operator):
         self.report({"INFO"}, f"Focused at {focus.text}")
 
     def invoke(self, context, event):
-        if picture_place(context, 0, 0) is None:
-            self.report({"ERROR"}, "Pick in an Image Editor, or in a 3D View that looks through the camera.")
-            return {"CANCELLED"}
         try:
             self.probe = DepthProbe(context.scene)
         except MarigoldError as error:
@@ -72,42 +69,47 @@ class MARIGOLD_OT_pick_focus(FocusOperator, bpy.types.Operator):
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self._end(context)
             return {"CANCELLED"}
+        if event.type in {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE"}:
+            return {"PASS_THROUGH"}
+        place = place_under(context, event.mouse_x, event.mouse_y)
+        focus = self.probe.at(*place) if place else None
         if event.type == "MOUSEMOVE":
-            self._say(context, self._under(context, event))
-        elif event.type == "LEFTMOUSE" and event.value == "PRESS":
-            place = picture_place(context, event.mouse_region_x, event.mouse_region_y)
-            if self._under(context, event) is None or place is None:
-                return {"RUNNING_MODAL"}  # beside the picture: the eyedropper stays
+            self._say(context, focus)
+        elif event.type == "LEFTMOUSE" and event.value == "PRESS" and place and focus:
             self._end(context)
             self.x, self.y = place
             return self.execute(context)
-        elif event.type in {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE"}:
-            return {"PASS_THROUGH"}
-        return {"RUNNING_MODAL"}
-
-    def _under(self, context, event):
-        place = picture_place(context, event.mouse_region_x, event.mouse_region_y)
-        return self.probe.at(*place) if place else None
+        return {"RUNNING_MODAL"}  # a click beside the picture leaves the eyedropper there
 
     def _say(self, context, focus):
-        found = f"Focus at {focus.text}" if focus else "Nothing here to focus on"
-        context.area.header_text_set(f"{found}  ·  click to focus, Esc to leave it")
+        found = f"Focus at {focus.text}" if focus else "Point at the picture in an Image Editor or the camera view"
+        context.workspace.status_text_set(f"{found}  ·  click to focus, Esc to leave it")
 
     def _end(self, context):
         context.window.cursor_modal_restore()
-        context.area.header_text_set(None)
+        context.workspace.status_text_set(None)
 
 
-def picture_place(context, x, y) -> tuple[float, float] | None:
-    """Where a point of the region lies in the picture, (0, 0) bottom left; None where this region shows none."""
-    space, region = context.space_data, context.region
-    if space is None or region is None or region.type != "WINDOW":
-        return None
-    if space.type == "IMAGE_EDITOR":
+def place_under(context, x, y) -> tuple[float, float] | None:
+    """The place in the picture under a point of the window, (0, 0) bottom left; None where no picture is shown."""
+    for area in context.screen.areas:
+        under = [region for region in area.regions if _contains(region, x, y)]
+        if under and all(region.type == "WINDOW" for region in under):  # a sidebar lies over what it covers
+            return _place_in(context, area, under[0], x - under[0].x, y - under[0].y)
+    return None
+
+
+def _place_in(context, area, region, x, y) -> tuple[float, float] | None:
+    space = area.spaces.active
+    if space.type == "IMAGE_EDITOR" and space.image:
         return region.view2d.region_to_view(x, y)
     if space.type == "VIEW_3D" and space.region_3d.view_perspective == "CAMERA" and context.scene.camera:
         return camera_place(context.scene, region, space.region_3d, x, y)
     return None
+
+
+def _contains(region, x, y) -> bool:
+    return region.x <= x < region.x + region.width and region.y <= y < region.y + region.height and region.width > 1
 
 
 class MARIGOLD_OT_focus_on(FocusOperator, bpy.types.Operator):

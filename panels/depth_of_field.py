@@ -20,7 +20,6 @@ MASKS = (names.MASK_NEAR, names.MASK_FAR, names.MASK_SOFTNESS)
 class DepthOfFieldPanel:
     bl_label = "Depth of Field"
     bl_order = 4
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
         node = find_pass(context.scene)
@@ -111,7 +110,7 @@ def _has_pass(context: bpy.types.Context) -> bool:
 
 
 class MARIGOLD_PT_dof_view3d(In3DView, DepthOfFieldPanel, bpy.types.Panel):
-    pass
+    bl_options = {"DEFAULT_CLOSED"}
 
 
 class MARIGOLD_PT_dof_image(InImageEditor, DepthOfFieldPanel, bpy.types.Panel):
