@@ -36,6 +36,8 @@ def choose_device(wish: str = "auto") -> torch.device:
     if wish == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
+        if torch.xpu.is_available():
+            return torch.device("xpu")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(wish)
@@ -51,6 +53,8 @@ def device_name(device: torch.device) -> str:
     """What people call the device: “NVIDIA GeForce RTX 4090”, “Apple GPU”, a processor's name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "xpu":
+        return torch.xpu.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU"
     with contextlib.suppress(OSError, StopIteration):

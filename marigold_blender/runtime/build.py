@@ -16,7 +16,7 @@ from .folder import Layout, python_of
 from .install_log import InstallLog
 from .output import OutputReader, Reading
 from .pip_settings import pip_environment, uv_environment
-from .plan import Plan
+from .plan import OFFLINE_ADVICE, Plan
 from .requirements import PACKAGES, PIP, TORCH, TORCH_VERSION, pins
 
 # report(stage, done, total, unit, message, share of this part that is done)
@@ -96,7 +96,18 @@ class Builder:
         return [*self._pip_base(raw), "--no-deps", "--require-hashes", *map(str, arguments)]
 
     def _pip_base(self, raw: bool) -> list[str]:
-        command = [self._python, "-I", "-m", "pip", "--no-input", "--log", str(self._debug_log), "install"]
+        command = [
+            self._python,
+            "-I",
+            "-X",
+            "utf8",
+            "-m",
+            "pip",
+            "--no-input",
+            "--log",
+            str(self._debug_log),
+            "install",
+        ]
         command += ["--no-user", "--only-binary=:all:", "--no-warn-script-location"]
         command += ["--progress-bar", "raw" if raw else "off"]
         if not self._plan.settings.cache_dir:
@@ -171,7 +182,16 @@ class Builder:
         self._check()  # Ctrl-C in a terminal ends pip too: that is no failure
         if code:
             output += f"\nended by signal {-code}" if code < 0 else ""
-            raise explain(output + self._swallowed(output), step, self._layout.folder, self._has_proxy())
+            raise self._explained(output + self._swallowed(output), step)
+
+    def _explained(self, output: str, step: str) -> MarigoldError:
+        error = explain(output, step, self._layout.folder, self._has_proxy())
+        cause, match = find_cause(output)
+        if self._plan.options.offline and cause and match and cause.name in ("no_wheel", "no_network"):
+            what = match.groupdict().get("what") or "all the packages"
+            message = f"Nothing may be sent, and pip's folders on this computer have not {what}: {OFFLINE_ADVICE}."
+            return MarigoldError("no_runtime", message, fix=error.fix, details=error.details)
+        return error
 
     def _variables(self) -> dict[str, str]:
         """The user's environment, with temporary files on the runtime's own disk: /tmp is often too small for torch."""

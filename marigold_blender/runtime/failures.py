@@ -129,7 +129,7 @@ CAUSES = (
     Cause(
         "index_down",
         r"50[0234] (?:Server Error|Bad Gateway|Service Unavailable|Gateway Time|Internal Server)|"
-        r"429 (?:Client|Too Many)",
+        r"429 (?:Client|Too Many)|HTTP status server error",
         "The package index has a problem of its own just now: install again later; what was downloaded is kept.",
     ),
     Cause(

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,20 +135,41 @@ def long_paths_enabled() -> bool:
         return False
 
 
-def delete(path: Path) -> bool:
+def delete(path: Path, on_file: Callable[[], None] = lambda: None) -> bool:
     """Delete a folder or file; False if something in it cannot be deleted now (in use on Windows): later then.
 
     A folder is renamed first, so that what is half deleted is never taken for an environment.
+
+    Args:
+        on_file: called for each file.
     """
     if path.is_dir() and not path.is_symlink():
         aside = path.with_name(f"old-{path.name.removeprefix('old-')}")
         with contextlib.suppress(OSError):
             path = path.rename(aside)
-        shutil.rmtree(path, ignore_errors=True)
+        for folder, folders, files in os.walk(path, topdown=False):
+            for name in (*files, *folders):
+                inside = os.path.join(folder, name)
+                with contextlib.suppress(OSError):
+                    if name in files or os.path.islink(inside):
+                        _unlink(inside)
+                        on_file()
+                    else:
+                        os.rmdir(inside)
+        with contextlib.suppress(OSError):
+            path.rmdir()
     else:
         with contextlib.suppress(OSError):
             path.unlink()
     return not path.exists()
+
+
+def _unlink(file: str) -> None:
+    try:
+        os.unlink(file)
+    except PermissionError:  # Windows keeps what is marked as read-only
+        os.chmod(file, 0o600)
+        os.unlink(file)
 
 
 def size_of(path: Path) -> int:

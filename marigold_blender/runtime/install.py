@@ -9,6 +9,8 @@ away by the run itself or, if it was killed, by the next.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +30,7 @@ from .verify import check_environment
 
 # The shares of the whole time; building is what lies between.
 CHECKING_END, BUILDING_END = 0.03, 0.85
+REMOVED_AT_ONCE = 200  # files, for each report
 # report(stage, done, total, unit, message, share of the whole that is done)
 Report = Callable[[str, int, int, str, str, float], None]
 
@@ -117,14 +120,21 @@ class Run:
             MarigoldError: something cannot be deleted now (`cannot_write`).
         """
         freed = size_of(self._layout.folder)
-        self._report("removing", 0, 1, "", "Removing the runtime", 0.0)
+        total = sum(len(files) for _, _, files in os.walk(self._layout.folder))
+        done = itertools.count(1)
+
+        def on_file() -> None:
+            if (number := next(done)) % REMOVED_AT_ONCE == 0:
+                self._report("removing", number, total, "files", "Removing the runtime", number / total)
+
+        self._report("removing", 0, total, "files", "Removing the runtime", 0.0)
         self._stored = write_state(
             self._layout, StateFile().entering(RuntimeState.REMOVING, log=str(self._log.path or ""))
         )
-        self.sweep()
+        self.sweep(on_file)
         layout = self._layout
         for path in (layout.downloads, layout.temporary):
-            delete(path)
+            delete(path, on_file)
         if left := layout.environments():
             raise MarigoldError(
                 "cannot_write",
@@ -151,12 +161,12 @@ class Run:
             raise fault
         return fault
 
-    def sweep(self) -> None:
+    def sweep(self, on_file: Callable[[], None] = lambda: None) -> None:
         """Delete what a run before left: environments that are not the current one, and temporary files."""
         current = self._stored.current
         for environment in self._layout.environments():
             if current is None or environment.name != current.name:
-                delete(environment)
+                delete(environment, on_file)
         delete(self._layout.temporary)
         with contextlib.suppress(OSError):
             self._layout.temporary.mkdir(exist_ok=True)

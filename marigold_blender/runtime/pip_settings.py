@@ -105,7 +105,7 @@ def _values_of(file: Path) -> dict[str, str]:
 def pip_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment for pip: the user's own, without what would lead the packages elsewhere."""
     kept = {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith("PYTHON")}
-    return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUTF8": "1", "NO_COLOR": "1"}
+    return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "NO_COLOR": "1"}
 
 
 def uv_environment(environ: Mapping[str, str], settings: PipSettings) -> dict[str, str]:

@@ -24,6 +24,9 @@ INSTALLERS = ("auto", "pip", "uv")
 # Unpacked bytes for a downloaded one: measured with the CPU build; of GPU builds most is binary code already.
 UNPACKED_PACKAGES, UNPACKED_TORCH = 6.0, {"cpu": 4.0, "mps": 4.0, "cuda": 2.2, "rocm": 2.8, "xpu": 2.8}
 RESERVE_BYTES = 500_000_000
+OFFLINE_ADVICE = (
+    "allow online access (in Blender's preferences, System), or name a folder with them as pip's find-links"
+)
 OWN_BUILDS = {"cpu": "the CPU", "cu130": "CUDA 13.0", "cu126": "CUDA 12.6"}
 
 
@@ -122,7 +125,9 @@ def make_plan(options: Options) -> Plan:
             "torch has no build for this kind of computer (it needs 64-bit Linux or Windows, or a Mac with Apple's "
             "own processor): run Marigold on another, or adopt an environment of your own.",
         )
-    uv = find_uv(options.installer)
+    uv, settings = find_uv(options.installer), read_pip_settings()
+    if options.offline and not (settings.find_links or os.environ.get("UV_FIND_LINKS")):
+        raise MarigoldError("no_runtime", f"Nothing may be sent, and the packages are not here: {OFFLINE_ADVICE}.")
     base = choose_base(options.base_python, options.runner, with_uv=bool(uv))
     build = choose_build(options.accelerator, platform, base.minor)
     packages = wheel_sizes(PACKAGES, platform, base.minor) | ({} if uv else wheel_sizes(PIP, platform, base.minor))
@@ -136,7 +141,7 @@ def make_plan(options: Options) -> Plan:
         base=base,
         build=build,
         uv=uv,
-        settings=read_pip_settings(),
+        settings=settings,
         packages=packages,
         torch=torch,
         download_bytes=download,

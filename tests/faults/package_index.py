@@ -6,6 +6,9 @@ import base64
 import hashlib
 import http.server
 import json
+import os
+import shutil
+import sys
 import sysconfig
 import threading
 import time
@@ -46,7 +49,7 @@ class PackageIndex:
     Attributes:
         bytes_per_second: of each wheel; 0: as fast as it goes.
         status: answered to everything instead of 200.
-        served: names of the wheels that were asked for.
+        served: names of the wheels that were asked for; completed: those that were sent to the end.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,10 +57,14 @@ class PackageIndex:
         self.bytes_per_second = 0
         self.status = 200
         self.served: list[str] = []
+        self.completed: list[str] = []
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                index._answer(self)
+
+            def do_HEAD(self) -> None:  # uv looks before it fetches
                 index._answer(self)
 
             def log_message(self, *arguments: object) -> None:
@@ -97,11 +104,13 @@ class PackageIndex:
     def _send_wheel(self, request: http.server.BaseHTTPRequestHandler) -> None:
         wheel = self.folder / request.path.removeprefix("/files/").replace("%2B", "+")
         data = wheel.read_bytes()
-        self.served.append(wheel.name)
         request.send_response(200)
         request.send_header("Content-Length", str(len(data)))
         request.send_header("Cache-Control", "max-age=365000000, immutable, public")  # as PyPI's files have it
         request.end_headers()
+        if request.command == "HEAD":
+            return
+        self.served.append(wheel.name)
         step = self.bytes_per_second // 10 or len(data)
         try:
             for start in range(0, len(data), step):
@@ -110,6 +119,28 @@ class PackageIndex:
                     time.sleep(0.1)
         except OSError:
             return  # the client was killed, as many are here
+        self.completed.append(wheel.name)
+
+
+def environment_of(index: PackageIndex, pins: Path) -> dict[str, str | None]:
+    """The variables that set pip and the installer to an index, as users do; None: not set."""
+    return {
+        "PIP_FIND_LINKS": None,
+        "PIP_CERT": None,
+        "PIP_EXTRA_INDEX_URL": None,
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": f"{index.url}/simple",
+        "PIP_TRUSTED_HOST": index.url.removeprefix("http://"),  # else pip keeps nothing from it
+        "PIP_DEFAULT_TIMEOUT": "5",
+        "PIP_RETRIES": "0",
+        "MARIGOLD_TORCH_INDEX": f"{index.url}/torch",
+        "MARIGOLD_REQUIREMENTS": str(pins),
+    }
+
+
+def find_test_uv() -> str | None:
+    """uv of the tests' environment, else of the machine."""
+    return shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 
 def write_pins(pins: Path, wheels: Path) -> None:

@@ -1,7 +1,4 @@
-"""The installer killed, cancelled, starved and stopped at every stage, with real pip and tiny packages.
-
-The packages' torch only points to the tests' own libraries: the last step, running the demo checkpoint, is real.
-"""
+"""The installer cancelled, starved, stopped, without network, with uv, and an environment of the user's own adopted."""
 
 import os
 import signal
@@ -13,171 +10,14 @@ from pathlib import Path
 import pytest
 
 from marigold_blender.errors import MarigoldError
-from marigold_blender.runtime.installer import (
-    PACKAGE_PARENT,
-    InstallerJob,
-    start_adopt,
-    start_install,
-    start_remove,
-    start_verify,
-)
+from marigold_blender.runtime.installer import PACKAGE_PARENT, start_adopt, start_install, start_remove
 from marigold_blender.runtime.state import RuntimeState
 from marigold_blender.runtime.status import read_status
 from marigold_blender.worker.client.job import JobState
 
-from .package_index import PackageIndex, write_pins
-
-PATIENCE_S = 120
-SLOW = 60_000  # bytes a second: the packages then take ten seconds
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory):
-    """A package index of our own, which pip is set to, in the way that users do: by its environment."""
-    folder = tmp_path_factory.mktemp("index")
-    write_pins(folder / "pins", folder / "wheels")
-    index = PackageIndex(folder / "wheels")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("PIP_FIND_LINKS", "PIP_CERT", "PIP_EXTRA_INDEX_URL"):
-            patch.delenv(name, raising=False)
-        patch.setenv("PIP_CONFIG_FILE", os.devnull)
-        patch.setenv("PIP_INDEX_URL", f"{index.url}/simple")
-        patch.setenv("PIP_TRUSTED_HOST", index.url.removeprefix("http://"))  # else pip keeps nothing from it
-        patch.setenv("PIP_DEFAULT_TIMEOUT", "5")
-        patch.setenv("PIP_RETRIES", "0")
-        patch.setenv("MARIGOLD_TORCH_INDEX", f"{index.url}/torch")
-        patch.setenv("MARIGOLD_REQUIREMENTS", str(folder / "pins"))
-        yield index
-    index.close()
-
-
-@pytest.fixture(autouse=True)
-def working_index(index):
-    index.bytes_per_second, index.status = 0, 200
-    index.served.clear()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """The runtime that most tests share, in a path as users have them."""
-    return tmp_path_factory.mktemp("home") / "Ünï cöde & spaces" / "runtime"
-
-
-def install(folder: Path, **options) -> InstallerJob:
-    return start_install(folder, accelerator="cpu", installer="pip", **options)
-
-
-def poll_until(job: InstallerJob, condition) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition(job):
-        assert time.monotonic() < deadline, (job.state, job.stage, job.message)
-        assert not job.poll().is_over or condition(job), (job.state, job.error and job.error.message)
-        time.sleep(0.01)
-
-
-def processes_of(folder: Path) -> list[str]:
-    """Command lines of the processes that have to do with a runtime folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if str(folder) in line and state != "Z":
-            found.append(line)
-    return found
-
-
-def wait_for_no_process(folder: Path, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while left := processes_of(folder):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
-
-
-STAGES = {
-    "checking": lambda job: job.stage == "checking",
-    "creating": lambda job: job.stage == "creating",
-    "the packages' download": lambda job: job.stage == "downloading" and job.done > 100_000,
-    "torch's download": lambda job: "torch" in job.message,
-    "verifying": lambda job: job.stage == "verifying",
-}
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_kill_at_any_stage_leaves_nothing_that_runs_or_counts_as_ready(index, folder, stage):
-    index.bytes_per_second = SLOW * 10 if stage in ("torch's download", "verifying") else SLOW
-    job = install(folder)
-    poll_until(job, STAGES[stage])
-    job.process.send_signal(signal.SIGKILL)
-    job.process.wait()
-
-    wait_for_no_process(folder, 2.0)
-    assert job.poll() is JobState.FAILED
-    assert job.error.kind == "worker_died"
-    status = read_status(folder)
-    assert (status.state, status.python) == (RuntimeState.ABSENT, None)
-    assert "interrupted" in status.sentence
-
-
-def test_after_the_kills_an_installation_succeeds_and_clears_up(folder):
-    seen = []
-    job = install(folder)
-    job.wait(lambda job: seen.append((job.stage, job.overall)))
-
-    status = read_status(folder)
-    assert status.state is RuntimeState.READY, status
-    assert status.versions["torch"] == "2.13.0+cpu"
-    assert status.bytes > 1_000_000
-    subprocess.run([status.python, "-c", "import tiny_one, tiny_two, tiny_three"], check=True)
-    assert len(list(folder.glob("env-*"))) == 1
-    assert not list(folder.glob("old-*"))
-    assert not (folder / "downloads").exists()
-    order = ["checking", "creating", "downloading", "verifying"]
-    stages = [stage for stage in dict.fromkeys(stage for stage, _ in seen) if stage in order]
-    assert stages == order
-    shares = [share for _, share in seen]
-    assert shares == sorted(shares)
-    assert "tiny" in job.log.read_text(encoding="utf-8")
-
-
-def test_what_is_ready_is_left_alone(folder, index):
-    result = install(folder).wait()
-    assert result["note"] == "It was installed already."
-    assert index.served == []
-
-
-@pytest.mark.parametrize("stage", ["creating", "the packages' download", "verifying"])
-def test_an_update_that_is_killed_leaves_the_old_environment_at_work(index, folder, stage):
-    index.bytes_per_second = SLOW * 10 if stage == "verifying" else SLOW
-    old = read_status(folder).python
-    job = install(folder, force=True)
-    poll_until(job, STAGES[stage])
-    during = read_status(folder)
-    job.kill()
-
-    wait_for_no_process(folder, 2.0)
-    assert during.state in (RuntimeState.UPDATING, RuntimeState.VERIFYING)
-    assert during.python == old
-    status = read_status(folder)
-    assert (status.state, status.python) == (RuntimeState.READY, old)
-    assert "still works" in status.sentence
-
-
-def test_an_update_that_fails_says_why_and_changes_nothing(index, folder):
-    index.status = 403
-    old = read_status(folder).python
-    job = install(folder, force=True)
-    with pytest.raises(MarigoldError, match="refused the request") as failure:
-        job.wait()
-
-    assert failure.value.fix == "marigold.install_runtime"
-    assert "403" in failure.value.details
-    status = read_status(folder)
-    assert (status.state, status.python) == (RuntimeState.READY, old)
-    assert "failed and changed nothing" in status.sentence
-    assert list(folder.glob("env-*")) == [old.parents[1]]
+from .following import PATIENCE_S, SLOW, install, poll_until
+from .package_index import find_test_uv
+from .processes import wait_for_no_process
 
 
 def test_cancel_is_obeyed_within_a_second_and_keeps_what_was_downloaded(index, tmp_path):
@@ -250,6 +90,23 @@ def test_a_second_installer_waits_for_the_first(index, tmp_path):
     first.kill()
 
 
+@pytest.mark.skipif(find_test_uv() is None, reason="uv is not installed here: pip install -r requirements/venv.lock")
+def test_uv_installs_from_the_places_that_pip_is_set_to(index, tmp_path, monkeypatch):
+    monkeypatch.setenv("MARIGOLD_UV", find_test_uv())
+    job = start_install(tmp_path / "runtime", accelerator="cpu", installer="uv")
+    job.wait()
+    assert read_status(tmp_path / "runtime").state is RuntimeState.READY
+    assert {name.split("-")[0] for name in index.served} == {"tiny_one", "tiny_two", "tiny_three", "torch"}
+    assert "Installed 3 packages" in job.log.read_text(encoding="utf-8")
+
+
+def test_without_network_what_is_not_on_disk_is_named(index, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(MarigoldError, match=r"have not tiny-one==.*: allow online access"):
+        install(tmp_path / "runtime", online=False).wait()
+    assert index.served == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk to fill")
 def test_a_disk_that_runs_full_is_told_and_leaves_no_half_environment(index, tmp_path):
     disk = tmp_path / "disk"
@@ -274,27 +131,6 @@ def test_a_disk_that_runs_full_is_told_and_leaves_no_half_environment(index, tmp
         assert refused.value.kind == "cannot_write"
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
-
-
-def test_an_environment_that_was_damaged_is_found_broken_and_mended(folder):
-    python = read_status(folder).python
-    (pointer,) = python.parents[1].rglob("real_libraries.pth")
-    pointer.unlink()
-    with pytest.raises(MarigoldError, match="lacks diffusers"):
-        start_verify(folder).wait()
-    status = read_status(folder)
-    assert (status.state, status.python) == (RuntimeState.BROKEN, None)
-
-    install(folder).wait()
-    assert read_status(folder).state is RuntimeState.READY
-
-
-def test_removing_gives_everything_back_but_the_files_of_others(folder):
-    (folder / "notes.txt").write_text("mine")
-    start_remove(folder).wait()
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
-    assert read_status(folder).state is RuntimeState.ABSENT
-    (folder / "notes.txt").unlink()
 
 
 def test_an_environment_of_the_user_is_adopted_and_never_deleted(tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,15 @@ def test_the_pins_are_the_versions_that_the_tests_run_with():
     for name, version in (line.split("==") for line in pinned):
         if name != "numpy" and name in tested:
             assert version == tested[name], name
+
+
+def test_everything_that_the_package_needs_is_pinned():
+    from packaging.requirements import Requirement
+
+    from marigold_blender.runtime.requirements import PACKAGES, TORCH, canonical, pins
+
+    lines = [*pins(PACKAGES).read_text().splitlines(), *pins(TORCH).read_text().splitlines()]
+    pinned = dict(line.split(" ")[0].split("==") for line in lines if "==" in line)
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    for needed in map(Requirement, project["dependencies"]):
+        assert needed.specifier.contains(pinned[canonical(needed.name)]), f"{needed}: run tools/lock_runtime.py"

@@ -207,6 +207,20 @@ def test_deleting_never_leaves_half_an_environment_under_its_name(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_deleting_an_environment_leaves_what_its_links_lead_to(tmp_path):
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "python").touch()
+    environment = tmp_path / "env-1"
+    environment.mkdir()
+    (environment / "file").symlink_to(base / "python")
+    (environment / "lib64").symlink_to(base)
+    seen = []
+    assert delete(environment, lambda: seen.append(1))
+    assert len(seen) == 2
+    assert (base / "python").exists()
+
+
 def test_pythons_place_on_each_system():
     assert python_of(Path("e"), "win32") == Path("e/Scripts/python.exe")
     assert python_of(Path("e"), "darwin") == Path("e/bin/python")
