@@ -26,7 +26,7 @@ LIVE_COPIES = 4
 
 
 def choose_device(wish: str = "auto") -> torch.device:
-    """The device to compute on: `auto` takes `MARIGOLD_DEVICE`, else CUDA (or ROCm), then Apple's MPS, then the CPU.
+    """The device to compute on: `auto` takes `MARIGOLD_DEVICE`, else CUDA (or ROCm), XPU, Apple's MPS, the CPU.
 
     Raises:
         MarigoldError: torch knows no such device or it is not there (`bad_input`).
