@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser(arguments[0] if arguments else "").parse_args(arguments)
     _let_pipes_close_quietly()
     try:
-        return int(options.run(options))
+        return int(options.run_command(options))
     except MarigoldError as error:
         _fail(error, options.json)
         return CANCELLED_EXIT if error.kind == "cancelled" else 1
@@ -115,7 +115,7 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     command.add_argument("--output", required=True, metavar="DIR", help="folder for the files; made if it is missing")
     add_settings_arguments(command)
     _add_json(command)
-    command.set_defaults(run=estimate)
+    command.set_defaults(run_command=estimate)
 
     command = commands.add_parser("dof", help="focus a photo after the fact")
     if asked == "dof":
@@ -123,38 +123,38 @@ def _parser(asked: str) -> argparse.ArgumentParser:
 
         depth_of_field_command.add_arguments(command)
         _add_json(command)
-        command.set_defaults(run=depth_of_field_command.run)
+        command.set_defaults(run_command=depth_of_field_command.run)
 
     command = commands.add_parser("doctor", help="say what runs where, and what is wrong")
     _add_json(command)
-    command.set_defaults(run=doctor)
+    command.set_defaults(run_command=doctor)
 
     command = commands.add_parser("models", help="list, fetch, check, delete and move models")
     if asked == "models":
         from . import models_command
 
         models_command.add_arguments(command)
-        command.set_defaults(run=models_command.run)
+        command.set_defaults(run_command=models_command.run)
 
     command = commands.add_parser("runtime", help="install, check or remove the worker's own Python environment")
     if asked == "runtime":
         from .runtime import command as runtime
 
         runtime.add_arguments(command)
-        command.set_defaults(run=runtime.run)
+        command.set_defaults(run_command=runtime.run)
 
     command = commands.add_parser("evaluate", help="measure a model on pictures with known depth")
     if asked == "evaluate":
         from .training import evaluate_command
 
         evaluate_command.add_arguments(command)
-        command.set_defaults(run=evaluate_command.run)
+        command.set_defaults(run_command=evaluate_command.run)
     command = commands.add_parser("train", help="render scenes and train on them")
     if asked == "train":
         from .training import command as training
 
         training.add_arguments(command)
-        command.set_defaults(run=training.run)
+        command.set_defaults(run_command=training.run)
     return parser
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from ..models.local_models import register_local_model
 from .render import FAMILY_NAMES, HELD_OUT, RenderPlan, render_data_set
 
 
@@ -200,7 +201,8 @@ def _finetune(arguments: argparse.Namespace) -> None:
         weight_decay=0.0,
     )
     samples = [sample for folder in arguments.data for sample in open_data_set(folder)]
-    print(fine_tune(plan, samples, settings, _losses()))
+    folder = fine_tune(plan, samples, settings, _losses())
+    print(f"{folder}, in the list of models as {register_local_model(folder).name}")
 
 
 def _demo(arguments: argparse.Namespace) -> None:

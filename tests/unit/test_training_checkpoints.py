@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, MarigoldDepthPipeline, UNet2DConditionModel
 
+from marigold_blender import cli
 from marigold_blender.models.find import find_model
 from marigold_blender.training.dataset import list_scene_data_set
 from marigold_blender.training.diffusion import DiffusionSettings
@@ -95,3 +96,11 @@ def test_fine_tuning_the_demo_writes_a_folder_that_runs(data_set, tmp_path, obje
     assert any(not torch.equal(a, b) for a, b in zip(before.parameters(), pipe.unet.parameters(), strict=True))
     frozen = AutoencoderKL.from_pretrained(demo, subfolder="vae", torch_dtype=torch.float32)
     assert all(torch.equal(a, b) for a, b in zip(frozen.parameters(), pipe.vae.parameters(), strict=True))
+
+
+def test_the_command_adds_what_it_trained_to_the_list_of_models(data_set, tmp_path):
+    size = ("--steps", "1", "--batch", "1", "--accumulate", "1", "--resolution", "64")
+    cli.main(
+        ["train", "finetune", str(find_model("demo")), str(data_set), "--run", str(tmp_path / "My Kitchen"), *size]
+    )
+    assert find_model("my-kitchen") == tmp_path / "My Kitchen/checkpoint"
