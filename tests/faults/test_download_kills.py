@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -91,6 +92,24 @@ def test_a_killed_download_goes_on_and_fetches_no_verified_byte_twice(hub):
     # what was on its way through the sockets when the process died is all that came twice
     assert sum(hub.sent.values()) <= look(named_model(V1_1)).bytes_total + killed * 8 * PIECE
     assert not list((models_folder() / ".parts").iterdir())
+
+
+def test_a_disk_that_fills_up_is_one_sentence_and_costs_nothing(hub):
+    hub.faults = Faults()
+    limit = 5_000_000  # no file may grow beyond it, as on a full disk
+
+    def fill_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    command = [*MARIGOLD, "models", "download", V1_1]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=fill_disk)
+    assert done.returncode == 1
+    assert done.stderr.startswith("There is no room left on the disk of")
+    assert done.stderr.count("\n") == 1
+    assert look(named_model(V1_1)).state == "partial"
+    assert start("download", V1_1).wait() == 0
+    assert_honest(hub, V1_1)
+    assert sum(hub.sent.values()) <= look(named_model(V1_1)).bytes_total + 128 * PIECE  # what was in the sockets
 
 
 def test_two_programs_that_fetch_the_same_model_fetch_it_once(hub):

@@ -169,7 +169,10 @@ class _Job:
             held = count
             self.report("downloading", done + count, total)
 
-        fetch_file(hub, file, part, arrived, self._check_online, self.patience)
+        def is_whole(path: Path) -> bool:
+            return self._is_whole(path, file)
+
+        fetch_file(hub, file, part, arrived, is_whole, self._check_online, self.patience)
         place = folder / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         put_in_place(part, place)

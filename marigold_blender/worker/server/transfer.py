@@ -16,7 +16,6 @@ from pathlib import Path
 import httpx2
 
 from ...errors import MarigoldError
-from ...models.digests import has_digest
 from ...models.manifest import ModelFile
 from ...models.network import without_secrets
 from ...models.whole_files import cannot_write
@@ -35,10 +34,19 @@ class StartOverError(PassingFaultError):
     """What is there is of no use to this server."""
 
 
-def fetch_file(hub: Hub, file: ModelFile, part: Path, arrived: Arrived, check: Check, patience: Patience) -> None:
+def fetch_file(
+    hub: Hub,
+    file: ModelFile,
+    part: Path,
+    arrived: Arrived,
+    is_whole: Callable[[Path], bool],
+    check: Check,
+    patience: Patience,
+) -> None:
     """Have the whole file in `part`, its hash compared.
 
     Args:
+        is_whole: compares it.
         check: called often; raises to stop, which keeps what is there.
 
     Raises:
@@ -49,7 +57,7 @@ def fetch_file(hub: Hub, file: ModelFile, part: Path, arrived: Arrived, check: C
         check()
         try:
             _receive_rest(hub, file, part, arrived, check, patience)
-            if has_digest(part, file.digest, lambda count: check()):
+            if is_whole(part):
                 return
             part.unlink()
             wrong += 1
