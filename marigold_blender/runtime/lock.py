@@ -7,17 +7,15 @@ The lock is the system's, on an open file: it is gone with the process that held
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import MarigoldError
+from ..file_lock import try_lock
 
 WAIT_STEP_S = 0.1
-BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
 @contextlib.contextmanager
@@ -78,20 +76,10 @@ def is_held(path: Path) -> bool:
 
 def _try_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        return try_lock(descriptor, shared=shared)
     except OSError as error:
-        if error.errno in BUSY:
-            return False
         raise MarigoldError(
             "cannot_write",
             f"Files in “{path.parent}” cannot be locked ({error.strerror}): choose a runtime folder on a local disk.",
             fix="preferences.addon_show",
         ) from error
-    return True
