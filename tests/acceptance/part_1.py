@@ -35,7 +35,7 @@ def main() -> None:
     acceptance = Acceptance(1)
     for photo in PHOTOS:
         acceptance.step(f"rendered_back_{photo.stem}", lambda photo=photo: rendered_back(photo))
-    acceptance.step("kills", kills)
+    acceptance.step("kills", lambda: kills(KILLS))
     acceptance.step("answers", answers)
     acceptance.step("million_vertices", million_vertices)
     acceptance.finish()
@@ -57,7 +57,7 @@ def rendered_back(photo: Path) -> dict[str, Any]:
     return json.loads(done.stdout.split("RESULT")[1])
 
 
-def kills() -> dict[str, Any]:
+def kills(count: int) -> dict[str, Any]:
     """SIGKILL at random moments: each job fails with one sentence, the next one works, nothing is left over."""
     chance = random.Random(1)
     sentences: dict[str, int] = {}
@@ -65,7 +65,7 @@ def kills() -> dict[str, Any]:
         config = WorkerConfig(Path(sys.executable), Path(folder))
         queue = JobQueue(lambda: config)
         pids = []
-        for number in range(KILLS):
+        for number in range(count):
             job = _submit(queue, EstimateSettings(steps=50, ensemble=30, seed=number))
             at = time.monotonic() + chance.uniform(0.0, 9.0)
             while time.monotonic() < at and not job.state.is_over:

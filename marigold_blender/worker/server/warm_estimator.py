@@ -43,9 +43,7 @@ def compute_depth(
     Raises:
         MarigoldError: see `Estimator.load` and `Estimator.estimate`.
     """
-    report("loading", 0, 1)
-    estimator = _loaded(folder, revision)
-    report("loading", 1, 1)
+    estimator = _loaded(folder, revision, report)
     started = time.monotonic()
     prediction = estimator.estimate(photo.pixels, settings, report, cancelled)
     record = DepthRecord(
@@ -81,9 +79,12 @@ def forget_model() -> None:
         release_cached_memory(device)
 
 
-def _loaded(folder: Path, revision: str) -> Estimator:
+def _loaded(folder: Path, revision: str, report: Callable[[str, int, int], None]) -> Estimator:
+    """The weights, from the last job if they are the same: then there is no stage of loading."""
     global _warm
     if _warm is None or _warm.revision != revision:
         forget_model()  # before loading: two models at once may not fit
+        report("loading", 0, 1)
         _warm = Estimator.load(folder)
+        report("loading", 1, 1)
     return _warm
