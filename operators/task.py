@@ -12,6 +12,14 @@ from ..marigold_blender.worker.client.jobs import JobQueue
 from ..marigold_blender.worker.client.past_runs import PastRuns
 from .words import size
 
+STAGE_WORDS = {  # where the worker's own word says too little
+    "starting": "Starting the worker",
+    "importing": "Loading torch",
+    "loading": "Loading the model",
+    "asking": "Asking the hub",
+    "waiting": "Waiting for another program",
+    "rendering": "Rendering scenes",
+}
 BYTE_STAGES = ("checking", "downloading", "copying")  # stages of the worker that count bytes
 
 _numbers = itertools.count(1)
@@ -105,7 +113,7 @@ def is_done(job: Job) -> bool:
 
 def job_shown(job: Job, seconds_left: float | None = None) -> Shown:
     """How far a job of the worker is."""
-    text = job.stage.capitalize()
+    text = STAGE_WORDS.get(job.stage, job.stage.capitalize())
     if job.state is not JobState.RUNNING or job.total <= 1:
         return Shown(text, job.overall, seconds_left)
     if job.stage not in BYTE_STAGES:

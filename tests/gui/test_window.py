@@ -69,6 +69,16 @@ def test_nothing_accumulates_while_a_job_runs(blender):
     assert report["made"] == ["china"]
 
 
+def test_training_on_the_open_file(blender):
+    report = blender.drive("training_steps.py", CHINA)
+    assert report["failures"] == []
+    assert report["stages"][0] in ("Saving a copy of this file", "Starting the worker", "Queued")
+    assert any(text.startswith("Rendering scenes") for text in report["stages"])
+    assert 1 <= report["steps_when_stopped"] < 200
+    assert report["stopped_with_a_model"]
+    assert report["chosen"] == report["estimated_with"] == "monkeys"
+
+
 def test_panels_draw_at_once_in_both_themes_and_narrow(blender):
     report = blender.drive("looks_steps.py", CHINA)
     drawn = {name: seconds for name, seconds in report["draws"].items() if seconds}
