@@ -64,6 +64,7 @@ class Job:
     stage_seconds: dict[str, float] = field(default_factory=dict)
     started_at: float = field(default=0.0, repr=False)
     stage_started_at: float = field(default=0.0, repr=False)
+    counted_from: tuple[float, int] | None = field(default=None, repr=False)  # when this stage first told its `done`
     cancelled_at: float = field(default=0.0, repr=False)
 
     @property
@@ -76,4 +77,10 @@ class Job:
         if stage != self.stage:
             if self.started_at:
                 self.stage_seconds[self.stage] = self.stage_seconds.get(self.stage, 0.0) + now - self.stage_started_at
-            self.stage, self.stage_started_at = stage, now
+            self.stage, self.stage_started_at, self.counted_from = stage, now, None
+
+    def count(self, done: int, total: int, now: float) -> None:
+        """Note how much of the stage is done at `now`."""
+        self.done, self.total = done, total
+        if self.counted_from is None and done:
+            self.counted_from = now, done

@@ -239,8 +239,9 @@ class JobQueue:
         kind = message["type"]
         if kind == "progress":
             if job.state is JobState.RUNNING:
-                job.enter(message["stage"], time.monotonic())
-                job.done, job.total = message["done"], message["total"]
+                now = time.monotonic()
+                job.enter(message["stage"], now)
+                job.count(message["done"], message["total"], now)
                 job.overall = max(job.overall, message["overall"])
                 job.bytes_per_s, job.seconds_left = message.get("bytes_per_s", 0.0), message.get("seconds_left")
             return True

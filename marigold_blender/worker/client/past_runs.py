@@ -80,11 +80,12 @@ class PastRuns:
         """
         if job.state is not JobState.RUNNING:
             return None
-        elapsed, medians = now - job.stage_started_at, self._medians(kind)
-        if job.total > 1 and job.done:
-            here = elapsed / job.done * (job.total - job.done)
+        medians = self._medians(kind)
+        if job.counted_from and job.done > job.counted_from[1]:  # what was there before, and the slow start, count not
+            since, first = job.counted_from
+            here = (now - since) / (job.done - first) * (job.total - job.done)
         elif job.stage in medians:
-            here = max(medians[job.stage] - elapsed, 0.0)
+            here = max(medians[job.stage] - (now - job.stage_started_at), 0.0)
         else:
             return None
         over = {*job.stage_seconds, job.stage}
