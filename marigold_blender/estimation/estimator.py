@@ -16,7 +16,7 @@ from .cancelling import cancellable, stop_if
 from .checkpoint import Checkpoint, load_checkpoint
 from .denoising import decode, denoise, encode
 from .devices import choose_batch_size, choose_device, choose_dtype, is_out_of_memory, release_cached_memory
-from .ensembling import merge_members
+from .ensembling import Ensemble, Reduction
 from .noise import NoiseStream, member_noise
 from .resampling import Resampling, to_network_picture, to_photo_size
 
@@ -91,6 +91,7 @@ class Estimator:
         *,
         batch_size: int = 0,
         resampling: Resampling = "bilinear",
+        reduction: Reduction = "median",
         streams: list[NoiseStream] | None = None,
     ) -> Prediction:
         """Depth of one photo.
@@ -101,6 +102,7 @@ class Estimator:
             report: told of progress; `denoising` and `decoding` count ensemble members times their steps.
             cancelled: asked before every layer.
             batch_size: members at once; 0 = as free memory allows. Results do not depend on it.
+            reduction: how an ensemble becomes one map, see `Ensemble.merge`.
             streams: noise of each member in place of the seed's.
 
         Raises:
@@ -133,7 +135,7 @@ class Estimator:
                         "no_model",
                         "The model gives values that are not numbers: its files are damaged, download it again.",
                     )
-                depth, uncertainty = self._merge(members, report, cancelled)
+                depth, uncertainty = self._merge(members, reduction, report, cancelled)
                 return Prediction(
                     to_photo_size(depth, height, width, resampling),
                     None if uncertainty is None else to_photo_size(uncertainty, height, width, resampling),
@@ -196,13 +198,15 @@ class Estimator:
         return list(depth.float().cpu())
 
     def _merge(
-        self, members: torch.Tensor, report: Report, cancelled: Callable[[], bool]
+        self, members: torch.Tensor, reduction: Reduction, report: Report, cancelled: Callable[[], bool]
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """One depth map of all members; a single prediction is left as it is, as in diffusers."""
         if len(members) == 1:
             return members[0], None
         report("aligning", 0, 1)
-        depth, uncertainty = merge_members(members, check=lambda: stop_if(cancelled))
+        ensemble = Ensemble()
+        ensemble.add(members)
+        depth, uncertainty = ensemble.merge(reduction, check=lambda: stop_if(cancelled))
         report("aligning", 1, 1)
         return depth, uncertainty
 

@@ -16,7 +16,7 @@ from sklearn.datasets import load_sample_image
 from marigold_blender.errors import MarigoldError
 from marigold_blender.estimation import ensembling
 from marigold_blender.estimation.cancelling import stop_if
-from marigold_blender.estimation.ensembling import align_members, lower_median, merge_members
+from marigold_blender.estimation.ensembling import Alignment, Ensemble, Moments, Reduction, lower_median
 from marigold_blender.estimation.estimator import Estimator
 from marigold_blender.estimation.noise import member_noise
 from marigold_blender.settings import EstimateSettings
@@ -50,6 +50,24 @@ def real_members(demo: Estimator, photo: str, count: int) -> torch.Tensor:
     )
 
 
+def gathered(members: torch.Tensor) -> Ensemble:
+    ensemble = Ensemble()
+    ensemble.add(members)
+    return ensemble
+
+
+def merge_members(members: torch.Tensor, reduction: Reduction = "median") -> tuple[torch.Tensor, torch.Tensor]:
+    return gathered(members).merge(reduction)
+
+
+def align_members(members: torch.Tensor) -> Alignment:
+    return gathered(members).align()
+
+
+def measure_moments(members: torch.Tensor) -> Moments:
+    return gathered(members).moments()
+
+
 def objective(members: torch.Tensor, scales: np.ndarray, shifts: np.ndarray) -> float:
     """The official code's cost, pixel by pixel (marigold/util/ensemble.py, `cost_fn`)."""
     aligned = (
@@ -60,7 +78,9 @@ def objective(members: torch.Tensor, scales: np.ndarray, shifts: np.ndarray) -> 
     return cost + 0.02 * (abs(median.min().item()) + abs(1.0 - median.max().item()))
 
 
-def official_alignment(members: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, np.ndarray]:
+def official_alignment(
+    members: torch.Tensor, monkeypatch: pytest.MonkeyPatch, **options: object
+) -> tuple[np.ndarray, np.ndarray]:
     """What diffusers' own solver finds with the official settings."""
     found = []
     solver = scipy.optimize.minimize
@@ -71,7 +91,9 @@ def official_alignment(members: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -
 
     with monkeypatch.context() as patch:
         patch.setattr(scipy.optimize, "minimize", watched)
-        MarigoldDepthPipeline.ensemble_depth(members[:, None], output_uncertainty=True, max_iter=50, tol=1e-6)
+        MarigoldDepthPipeline.ensemble_depth(
+            members[:, None], output_uncertainty=True, max_iter=50, tol=1e-6, **options
+        )
     scales, shifts = np.split(found[0].x, 2)
     return scales, shifts
 
@@ -87,7 +109,7 @@ def test_the_objective_is_no_worse_than_the_official_solvers(
 
 
 def test_the_gradient_is_exact() -> None:
-    moments = ensembling.measure_moments(_same_scene(5, noise=0.05).reshape(5, -1))
+    moments = measure_moments(_same_scene(5, noise=0.05))
     point = np.random.default_rng(1).normal(0.0, 0.1, 10)
     _, gradient = ensembling.misalignment(point, moments)
     for index in range(10):
@@ -98,11 +120,31 @@ def test_the_gradient_is_exact() -> None:
 
 
 def test_moments_are_those_of_all_pixels() -> None:
-    pixels = torch.rand(4, 70_001, generator=torch.Generator().manual_seed(0))
-    moments = ensembling.measure_moments(pixels)
-    exact = pixels.double().numpy()
+    members = torch.rand(4, 101, 701, generator=torch.Generator().manual_seed(0))
+    moments = measure_moments(members)
+    exact = members.reshape(4, -1).double().numpy()
     assert np.allclose(moments.means, exact.mean(axis=1), atol=1e-12)
     assert np.allclose(moments.covariances, np.cov(exact, bias=True), atol=1e-12)
+
+
+@pytest.mark.parametrize("pieces", [(1, 1, 1, 1, 1), (2, 3), (4, 1)])
+@pytest.mark.parametrize("reduction", ["median", "mean"])
+def test_members_may_arrive_one_by_one(pieces: tuple[int, ...], reduction: Reduction) -> None:
+    members = _same_scene(5, noise=0.05)
+    ensemble = Ensemble()
+    for some in members.split(pieces):
+        ensemble.add(some)
+    together = merge_members(members, reduction)
+    for arrived, whole in zip(ensemble.merge(reduction), together, strict=True):
+        assert (arrived - whole).abs().max() < 1e-6
+
+
+def test_what_has_arrived_can_be_merged_before_the_rest(demo: Estimator) -> None:
+    members = real_members(demo, "coffee", 4)
+    ensemble = gathered(members[:2])
+    assert torch.equal(ensemble.merge()[0], merge_members(members[:2])[0])
+    ensemble.add(members[2:])
+    assert (ensemble.merge()[0] - merge_members(members)[0]).abs().max() < 1e-6
 
 
 def test_nearly_equal_members_give_nearly_equal_depth(demo: Estimator) -> None:
@@ -121,12 +163,16 @@ def test_members_of_one_scene_under_different_scales_and_shifts_are_brought_toge
     assert uncertainty.max() < 1e-5
 
 
-def test_merging_is_the_stock_merging_once_members_are_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reduction", ["median", "mean"])
+def test_merging_is_the_stock_merging_once_members_are_aligned(
+    monkeypatch: pytest.MonkeyPatch, reduction: Reduction
+) -> None:
     members = _same_scene(4, noise=0.05)
-    scales, shifts = official_alignment(members, monkeypatch)
-    stock = MarigoldDepthPipeline.ensemble_depth(members[:, None], output_uncertainty=True, max_iter=50, tol=1e-6)
-    monkeypatch.setattr(ensembling, "align_members", lambda *_: ensembling.Alignment(scales, shifts))
-    depth, uncertainty = merge_members(members)
+    stock_options = {"output_uncertainty": True, "max_iter": 50, "tol": 1e-6, "reduction": reduction}
+    scales, shifts = official_alignment(members, monkeypatch, reduction=reduction)
+    stock = MarigoldDepthPipeline.ensemble_depth(members[:, None], **stock_options)
+    monkeypatch.setattr(Ensemble, "align", lambda *_: Alignment(scales, shifts))
+    depth, uncertainty = merge_members(members, reduction)
     assert (depth - stock[0][0, 0]).abs().max() < 1e-6
     assert (uncertainty - stock[1][0, 0]).abs().max() < 1e-6
 
@@ -140,7 +186,7 @@ def test_large_members_are_merged_in_pieces_without_a_trace(monkeypatch: pytest.
     assert torch.equal(whole[1], pieces[1])
 
 
-@pytest.mark.parametrize("count", [2, 3, 4, 7, 10])
+@pytest.mark.parametrize("count", [*range(2, 13), 25, 50])
 def test_the_median_is_torchs(count: int) -> None:
     values = torch.rand(count, 20, 30)
     assert torch.equal(lower_median(values), values.median(dim=0).values)
@@ -188,7 +234,7 @@ def test_a_member_turned_inside_out_does_not_turn_the_others() -> None:
 
 def test_aligning_can_be_cancelled() -> None:
     with pytest.raises(MarigoldError) as caught:
-        merge_members(_same_scene(4, noise=0.1), check=lambda: stop_if(lambda: True))
+        gathered(_same_scene(4, noise=0.1)).merge(check=lambda: stop_if(lambda: True))
     assert caught.value.kind == "cancelled"
 
 
