@@ -23,7 +23,8 @@ from marigold_blender.models.manifest import is_in_place, read_manifest
 from marigold_blender.models.naming import named_model
 from marigold_blender.models.status import look
 from marigold_blender.models.verifying import verify_model
-from tests.local_hub import PIECE, Faults, LocalHub, published_models
+from tests.local_hub import Faults, LocalHub, published_models
+from tests.local_hub_answers import PIECE
 
 MARIGOLD = [sys.executable, "-m", "marigold_blender.cli"]
 V1_1, V1_0 = "marigold-depth-v1-1", "marigold-depth-v1-0"
