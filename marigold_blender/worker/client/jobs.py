@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shutil
 import time
 from collections import deque
@@ -20,12 +19,12 @@ from typing import Any
 from ...errors import MarigoldError
 from ..protocol import DOWNLOADS, INFERENCE, LANES, Message
 from .job import Job, JobState
+from .job_folders import make_job_folder
 from .process import Worker, WorkerConfig
 from .worker_death import death_of
 
 START_TIMEOUT_S = 120.0  # first import of a cold disk can take a minute
 WAIT_STEP_S = 0.01
-STALE_FOLDER_S = 24 * 3600.0
 DOWNLOAD_RESTARTS = 3  # how many workers may die under one download
 
 
@@ -67,18 +66,7 @@ class JobQueue:
         Raises:
             MarigoldError: the cache folder is not writable (`cannot_write`).
         """
-        jobs = self._config().cache / "jobs"
-        folder = jobs / f"{os.getpid()}-{next(self._numbers)}-{time.time_ns():x}"
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise MarigoldError(
-                "cannot_write",
-                f"The cache folder “{jobs.parent}” is not writable ({error.strerror}): choose another.",
-                fix="preferences.addon_show",
-            ) from error
-        _remove_stale(jobs)
-        return folder
+        return make_job_folder(self._config().cache / "jobs", next(self._numbers))
 
     def submit(self, task: str, payload: Mapping[str, Any], folder: Path, tag: Any = None) -> Job:
         """Queue a job; it starts with the next `poll` in which its lane is free."""
@@ -295,13 +283,3 @@ class JobQueue:
         if state is not JobState.DONE:
             self.discard(job)
         return job
-
-
-def _remove_stale(jobs: Path) -> None:
-    """Folders of sessions that were killed: a day old, so that no running session can still need them."""
-    for folder in jobs.iterdir():
-        try:
-            if time.time() - folder.stat().st_mtime > STALE_FOLDER_S:
-                shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:
-            continue  # another Blender was quicker
