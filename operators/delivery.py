@@ -16,7 +16,10 @@ class Deliverable(Protocol):
 
 
 def deliver(task: Deliverable) -> None:
-    """Apply the result as one undo step; wait while another mode than Object is active, offer it if the scene is gone.
+    """Apply the result as one undo step; offer it if the scene is gone.
+
+    It waits while another mode than Object is active, while something is being moved, and while Blender renders: data
+    must not change under these.
 
     Raises:
         MarigoldError: the result could not be applied.
@@ -25,7 +28,12 @@ def deliver(task: Deliverable) -> None:
     if scene is None:
         task.phase = Phase.OFFERED
         return
+    if bpy.app.is_job_running("RENDER"):
+        task.phase = Phase.RENDERING
+        return
     window = _window_of(scene)
+    if any(operator.bl_idname.startswith("TRANSFORM_OT") for operator in window.modal_operators):
+        return
     with bpy.context.temp_override(window=window):
         if bpy.context.mode != "OBJECT":
             task.phase = Phase.WAITING

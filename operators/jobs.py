@@ -118,9 +118,9 @@ def failure_text(failure: session.Failure) -> str:
 
 class MARIGOLD_OT_free_memory(bpy.types.Operator):
     bl_idname = "marigold.free_memory"
-    bl_label = "Free Memory"
+    bl_label = "Free GPU Memory"
     bl_description = (
-        "End the idle worker, which gives back all memory it holds (on the GPU too); the next job starts it"
+        "End the idle worker, which gives back all memory that it holds, on the GPU and off it; the next job starts it"
     )
 
     @classmethod

@@ -33,6 +33,7 @@ class Phase(Enum):
     WORKING = "Working"
     BUILDING = "Building the scene"
     WAITING = "Waiting for Object Mode"
+    RENDERING = "Waiting for the render"
     OFFERED = "Ready"
     OVER = "Done"
 

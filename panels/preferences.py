@@ -13,6 +13,11 @@ from ..operators.words import size
 from .model_choice import STATE_ICONS, draw_online_advice
 from .paragraph import paragraph
 
+STAYS = (
+    "Runtime, models and what you trained stay where they are when the extension is uninstalled, for other Blender"
+    " versions: to give their space back, remove them here first."
+)
+
 
 def _folder_changed(self, context):
     state.forget()
@@ -145,6 +150,7 @@ class MarigoldPreferences(bpy.types.AddonPreferences):
         if not is_pinned_by_environment():
             row.operator("marigold.move_models", icon="FOLDER_REDIRECT")
         column.operator("marigold.add_model", icon="ADD")
+        paragraph(column, context, STAYS, "INFO")
 
     def draw_network(self, context):
         column = _section(self.layout, "Network")

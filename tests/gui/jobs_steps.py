@@ -69,6 +69,17 @@ def steps(window):
         bpy.ops.marigold.photo_to_scene("INVOKE_DEFAULT", filepath=str(PHOTOS / "a.jpg"), seed=5, **QUICK)
     yield from window.wait_for("a new worker's mesh", lambda: "a.001" in made(), 90)
 
+    # a result that comes while Blender renders waits for it: nothing may change under a render
+    scene.cycles.samples, scene.cycles.use_adaptive_sampling = 1_000_000, False
+    with window.override():
+        bpy.ops.render.render("INVOKE_DEFAULT")
+        bpy.ops.marigold.photo_to_scene("INVOKE_DEFAULT", filepath=str(PHOTOS / "a.jpg"), seed=5, **QUICK)
+    waits = lambda: bool(session.tasks) and session.shown(session.tasks[0]).text == "Waiting for the render"  # noqa: E731
+    yield from window.wait_for("the result to wait for the render", waits, 90)
+    report["made_while_rendering"] = "a.002" in made()
+    window.key("Escape")
+    yield from window.wait_for("the result", lambda: "a.002" in made(), 30)
+
     # everything is cancelled at once: nothing is left, and nothing is made
     before = made()
     with window.override():

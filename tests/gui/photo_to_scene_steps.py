@@ -20,7 +20,8 @@ def steps(window):
     session = import_module(f"{MODULE}.operators.session")
     panels = import_module(f"{MODULE}.panels")
     phase = import_module(f"{MODULE}.operators.task").Phase
-    held = watch_main_thread(window, session, panels, phase)
+    state = import_module(f"{MODULE}.operators.state")
+    held = watch_main_thread(window, session, state, panels, phase)
     settings = bpy.context.scene.marigold
     settings.filepath = PHOTO
     settings.steps, settings.ensemble = 100, 50
@@ -81,7 +82,7 @@ def steps(window):
     window.report["held"] = held
 
 
-def watch_main_thread(window, session, panels, phase):
+def watch_main_thread(window, session, state, panels, phase):
     """Note how long each of the extension's own calls holds the main thread: [name, thread s, wall s] each.
 
     A tick that reads the source or builds the scene is named so: those two are shown as stages.
@@ -106,6 +107,7 @@ def watch_main_thread(window, session, panels, phase):
 
     tick = watched("tick", session._tick)
     session._tick = lambda: tick()
+    state._look = watched("look", state._look)
     for panel in panels.CLASSES:
         panel.draw = _with_two_arguments(watched("draw", panel.draw))
     return held

@@ -57,6 +57,7 @@ def test_many_jobs_at_once(blender, tmp_path):
     assert report["failures_left"] == 0
     assert report["worker_before"]
     assert not report["renders"]
+    assert not report["made_while_rendering"]
     assert report["made_after_cancel"] == report["failures_after_cancel"] == 0
 
 
