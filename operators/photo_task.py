@@ -78,7 +78,7 @@ class PhotoTask:
             if is_done(self.job):
                 state.past_runs().note(self.job.tag, self.job)
                 self.phase = Phase.BUILDING
-        elif self.phase in (Phase.BUILDING, Phase.WAITING, Phase.RENDERING):
+        elif self.phase.delivers:
             deliver(self)
 
     def cancel(self, queue: JobQueue) -> None:

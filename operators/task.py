@@ -42,6 +42,11 @@ class Phase(Enum):
         """Whether the next step holds the main thread: it starts one tick after the stage is shown."""
         return self in (Phase.READING, Phase.SAVING, Phase.BUILDING)
 
+    @property
+    def delivers(self) -> bool:
+        """Whether the result is there and on its way into the scene."""
+        return self in (Phase.BUILDING, Phase.WAITING, Phase.RENDERING)
+
 
 @dataclass(frozen=True)
 class Shown:
