@@ -135,7 +135,7 @@ def test_speed_and_time_left_are_true(queue, hub):
 def test_several_downloads_wait_for_each_other_and_can_be_cancelled_one_by_one(queue, hub):
     hub.faults = replace(SLOWLY)
     first, second, third = download(queue), download(queue, E2E), download(queue)
-    poll_until(queue, lambda: first.stage == "downloading")
+    poll_until(queue, lambda: first.done > 2e6)
     assert (first.state, second.state, third.state) == (JobState.RUNNING, JobState.QUEUED, JobState.QUEUED)
     queue.cancel(second)
     assert second.state is JobState.CANCELLED
@@ -144,7 +144,7 @@ def test_several_downloads_wait_for_each_other_and_can_be_cancelled_one_by_one(q
     assert first.state is JobState.CANCELLED
     assert time.monotonic() - first.cancelled_at < 1.0
     held = status(V1_1).bytes_present
-    assert held > 0
+    assert held > 2e6
     hub.faults = Faults()
     queue.wait(third)  # takes up what the first has left
     assert is_whole()
