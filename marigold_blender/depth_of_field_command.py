@@ -5,44 +5,65 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
-from .lens_arguments import add_lens_arguments, lens_of
+from .clip_paths import is_clip
+from .errors import MarigoldError
+from .lens_arguments import add_lens_arguments, focus_of, lens_of
 from .progress_line import ProgressLine
 from .settings_arguments import add_settings_arguments, settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("photo", metavar="PHOTO", help="the sharp picture")
-    parser.add_argument("--output", required=True, metavar="FILE", help=".exr keeps 32 bits; .png, .tif, .jpg, .webp")
+    parser.add_argument("photo", metavar="PHOTO", help="the sharp picture; or a clip: movie, folder, shot_####.png")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="FILE",
+        help=".exr keeps 32 bits; .png, .tif, .jpg, .webp. For a clip: a folder, or a name with #### for the frame",
+    )
     parser.add_argument(
         "--depth",
         default="",
         metavar="FILE",
-        help="NAME_depth.exr, or an EXR with a Z pass in metres (default: estimated)",
+        help="NAME_depth.exr, or an EXR with a Z pass in metres; for a clip the folder of its depth, or z_####.exr"
+        " (default: estimated)",
     )
     add_lens_arguments(parser)
     add_settings_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Focus the photo and print where it is."""
-    lens = lens_of(options)
+    """Focus the photo or the clip and print where it is."""
+    lens, keys = lens_of(options), focus_of(options)
     lens.check()
+    from .worker.server.clip_focus_job import ClipFocusRequest, run_clip_focus
     from .worker.server.depth_of_field_job import DepthOfFieldRequest, run_depth_of_field
     from .worker.server.progress import SHARES, Progress
 
     line = ProgressLine(options.photo)
-    shares = SHARES["depth_of_field" if options.depth else "estimate_depth_of_field"]
-    request = DepthOfFieldRequest(options.photo, options.output, lens, options.depth, settings_of(options))
+    settings = settings_of(options)
+    result: Any
     try:
-        result = run_depth_of_field(request, Progress(line.show, shares), lambda: False)
+        if is_clip(Path(options.photo)):
+            asked = ClipFocusRequest(options.photo, options.output, lens, keys.keys, options.depth, settings)
+            result = run_clip_focus(asked, Progress(line.show, SHARES["focus_clip"]), lambda: False)
+        elif keys.moves:
+            raise MarigoldError(
+                "bad_input", f"{options.photo} is one picture, whose focus cannot move: give one focus."
+            )
+        else:
+            shares = SHARES["depth_of_field" if options.depth else "estimate_depth_of_field"]
+            request = DepthOfFieldRequest(options.photo, options.output, lens, options.depth, settings)
+            result = run_depth_of_field(request, Progress(line.show, shares), lambda: False)
     finally:
         line.end()
-    print(_said(result.to_json(), options.json))
+    said = result.to_json()
+    print(
+        json.dumps({"ok": True, **said}, ensure_ascii=False)
+        if options.json
+        else said.get("picture", said.get("pattern"))
+    )
     return 0
-
-
-def _said(result: dict[str, Any], as_json: bool) -> str:
-    return json.dumps({"ok": True, **result}, ensure_ascii=False) if as_json else str(result["picture"])

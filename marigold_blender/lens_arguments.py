@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 
+from .errors import MarigoldError
+from .focus_keys import FocusKeys, parse_focus
 from .lens_settings import LensSettings
 
 
@@ -12,8 +14,10 @@ def add_lens_arguments(parser: argparse.ArgumentParser) -> None:
     """One option for each field of `LensSettings`."""
     default = LensSettings()
     focus = parser.add_mutually_exclusive_group(required=True)
-    focus.add_argument("--focus", type=float, default=0.0, metavar="0..1", help="what is sharp: 0 nearest, 1 farthest")
-    focus.add_argument("--focus-m", type=float, default=0.0, metavar="M", help="distance that is sharp, in metres")
+    focus.add_argument(
+        "--focus", metavar="0..1", help="what is sharp: 0 nearest, 1 farthest; for a clip also FRAME:FOCUS,FRAME:FOCUS"
+    )
+    focus.add_argument("--focus-m", metavar="M", help="distance that is sharp, in metres; for a clip also with frames")
     parser.add_argument(
         "--blur",
         dest="blur_percent",
@@ -38,5 +42,23 @@ def add_lens_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def lens_of(options: argparse.Namespace) -> LensSettings:
-    """The lens that was asked for."""
-    return LensSettings(**{name: getattr(options, name) for name in LensSettings().to_json()})
+    """The lens that was asked for, focused as at the first keyframe.
+
+    Raises:
+        MarigoldError: the focus is no number (`bad_input`).
+    """
+    given = {name: getattr(options, name) for name in LensSettings().to_json()}
+    first = focus_of(options).keys[0][1]
+    if options.focus_m is not None and first <= 0.0:
+        raise MarigoldError("bad_input", f"A focus at {first:g} m is not possible: give a distance above 0.")
+    is_metric = options.focus_m is not None
+    return LensSettings(**{**given, "focus": 0.0 if is_metric else first, "focus_m": first if is_metric else 0.0})
+
+
+def focus_of(options: argparse.Namespace) -> FocusKeys:
+    """The focus, with its keyframes.
+
+    Raises:
+        MarigoldError: it is no number and no keyframes (`bad_input`).
+    """
+    return parse_focus(options.focus if options.focus is not None else options.focus_m)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`blender --command marigold dof PHOTO --output FILE`: as `marigold dof`, by the worker that Blender would start.
+"""`blender --command marigold dof PHOTO|CLIP`: as `marigold dof`, by the worker that Blender would start.
 
 Called by `command`.
 """
@@ -8,15 +8,16 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..marigold_blender.clip_paths import is_clip
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.lens_arguments import add_lens_arguments, lens_of
+from ..marigold_blender.lens_arguments import add_lens_arguments, focus_of, lens_of
 from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
 from . import session
 from .photo_task import wait_printing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", help="the sharp picture")
+    parser.add_argument("photo", help="the sharp picture; or a clip: movie, folder, shot_####.png")
     parser.add_argument(
         "--output", required=True, help="the file to write: .exr keeps 32 bits; .png, .tif, .jpg, .webp"
     )
@@ -30,15 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Focus the photo and print where it is; the exit code."""
     output = Path(options.output).absolute()
-    payload = {
-        "photo": str(Path(options.photo).absolute()),
-        "depth": str(Path(options.depth).absolute()) if options.depth else "",
-        "output": str(output),
-        "lens": lens_of(options).to_json(),
-        "settings": settings_of(options).to_json(),
-    }
+    photo = Path(options.photo).absolute()
     try:
-        task = "depth_of_field" if options.depth else "estimate_depth_of_field"
+        payload = {
+            "depth": str(Path(options.depth).absolute()) if options.depth else "",
+            "output": str(output),
+            "lens": lens_of(options).to_json(),
+            "settings": settings_of(options).to_json(),
+        }
+        if is_clip(photo):
+            task = "focus_clip"
+            payload |= {"clip": str(photo), "keys": focus_of(options).keys}
+        else:
+            task = "depth_of_field" if options.depth else "estimate_depth_of_field"
+            payload |= {"photo": str(photo)}
         job = session.queue.submit(task, payload, session.queue.new_folder())
         wait_printing(job, output.name, session.queue)
         session.queue.discard(job)

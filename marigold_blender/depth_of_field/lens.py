@@ -32,12 +32,15 @@ class FocusedPicture:
     focal_origin: str
 
 
-def focus_picture(settings: LensSettings, depth: SceneDepth, camera: SourceCamera) -> FocusedPicture:
+def focus_picture(
+    settings: LensSettings, depth: SceneDepth, camera: SourceCamera, *, within: bool = True
+) -> FocusedPicture:
     """The blur radii that a lens gives.
 
     Args:
         settings: checked.
         camera: what the picture's metadata say.
+        within: refuse a focus beyond what is seen. In a clip, what is focused on may leave the picture.
 
     Raises:
         MarigoldError: what is asked for does not fit the depth (`bad_input`).
@@ -49,12 +52,14 @@ def focus_picture(settings: LensSettings, depth: SceneDepth, camera: SourceCamer
     if not focal_px:
         focal_px, origin = camera.focal_px or Camera.from_fov(width, height).focal_px, camera.origin
         origin = origin if camera.focal_px else "assumed"
-    distances, lens = _focused(settings, depth, focal_px, width)
+    distances, lens = _focused(settings, depth, focal_px, width, within)
     largest = np.float32(settings.largest_blur_px(width))
     return FocusedPicture(lens.radius_px(distances).clip(-largest, largest), lens, focal_px, origin)
 
 
-def _focused(settings: LensSettings, depth: SceneDepth, focal_px: float, width: int) -> tuple[np.ndarray, ThinLens]:
+def _focused(
+    settings: LensSettings, depth: SceneDepth, focal_px: float, width: int, within: bool
+) -> tuple[np.ndarray, ThinLens]:
     near, far = settings.near, settings.far
     if not settings.focus_m:
         if depth.metric:
@@ -73,7 +78,7 @@ def _focused(settings: LensSettings, depth: SceneDepth, focal_px: float, width: 
         raise MarigoldError(
             "bad_input", "A focus in metres needs the scene's scale: give near and far too, or a focus from 0 to 1."
         )
-    if not near * (1 - 1e-6) <= settings.focus_m <= far * (1 + 1e-6):
+    if within and not near * (1 - 1e-6) <= settings.focus_m <= far * (1 + 1e-6):
         raise MarigoldError(
             "bad_input",
             f"The focus at {settings.focus_m:g} m is outside of the scene, which reaches from {near:g} to {far:g} m.",

@@ -50,10 +50,10 @@ def read_scene_depth(path: Path) -> SceneDepth:
     beside = path.with_name(path.name.removesuffix(SUFFIXES["depth"]) + SUFFIXES["record"])
     if path.name.endswith(SUFFIXES["depth"]) and beside.is_file():
         depth_map = read_depth(path)
-        return SceneDepth(depth_map.depth, False, _soft_edge_px(depth_map.record), depth_map.record)
+        return estimated_depth(depth_map.depth, depth_map.record)
     if path.suffix == ".npy" and path.with_suffix(SUFFIXES["record"]).is_file():
         record = DepthRecord.loads(path.with_suffix(SUFFIXES["record"]).read_text(encoding="utf-8"))
-        return SceneDepth(_read_npy(path).clip(0.0, 1.0), False, _soft_edge_px(record), record)
+        return estimated_depth(_read_npy(path).clip(0.0, 1.0), record)
     distances = _read_npy(path) if path.suffix == ".npy" else _read_z_pass(path)
     there = (distances > 0.0) & (distances < SKY_M)  # NaN is nowhere
     distances = np.where(there, distances, np.inf).astype(np.float32)
@@ -62,8 +62,10 @@ def read_scene_depth(path: Path) -> SceneDepth:
     return SceneDepth(distances, True, 0.0, None)
 
 
-def _soft_edge_px(record: DepthRecord) -> float:
-    return SOFT_EDGE_PX * max(record.width, record.height) / max(record.processing_size)
+def estimated_depth(depth: np.ndarray, record: DepthRecord) -> SceneDepth:
+    """Depth [H, W] of a network, 0 near .. 1 far."""
+    scale = max(record.width, record.height) / max(record.processing_size)
+    return SceneDepth(depth, False, SOFT_EDGE_PX * scale, record)
 
 
 def _read_npy(path: Path) -> np.ndarray:

@@ -115,7 +115,7 @@ BAD = {
     "focus outside of the scene": (["--focus-m", "9", "--near", "1", "--far", "4"], "reaches from 1 to 4 m"),
     "far before near": (["--focus-m", "2", "--near", "4", "--far", "1"], "far beyond it"),
     "two blades": (["--focus", "0.5", "--blades", "2"], "No aperture has 2 blades"),
-    "not a number": (["--focus", "nan"], "plain numbers"),
+    "not a number": (["--focus", "nan"], "plain number"),
 }
 
 

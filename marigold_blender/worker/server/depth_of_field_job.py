@@ -91,15 +91,16 @@ def run_depth_of_field(
     request.lens.check()
     output = Path(request.output)
     check_format(output)
-    _check_writable(output)
+    check_writable(output)
     report("reading", 0, 1)
     light = read_light(Path(request.photo))
     check_format(output, alpha=light.pixels.shape[2] == 4)
     depth = read_scene_depth(Path(request.depth)) if request.depth else _estimate(request, report, cancelled)
-    _check_size(light, depth)
+    check_same_size(light, depth)
     focused = focus_picture(request.lens, depth, light.camera)
     report("reading", 1, 1)
-    blurred = _blur(light, depth, focused, request.lens, report, cancelled)
+    report("importing", 0, 1)  # torch
+    blurred = blur(light, depth, focused, request.lens, lambda d, n: report("blurring", d, n), cancelled)
     report("writing", 0, 1)
     write_light(blurred, output)
     report("writing", 1, 1)
@@ -131,15 +132,22 @@ def _estimate(
         return read_scene_depth(Path(result.files["depth"]))
 
 
-def _blur(
+def blur(
     light: Light,
     depth: SceneDepth,
     focused: FocusedPicture,
     settings: LensSettings,
-    report: Callable[[str, int, int], None],
+    report: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> Light:
-    report("importing", 0, 1)
+    """The picture with depth of field.
+
+    Args:
+        report: called with (tiles done, tiles).
+
+    Raises:
+        MarigoldError: cancelled.
+    """
     from ...depth_of_field.blurring import blur_picture
     from ...depth_of_field.bokeh import Bokeh
     from ...depth_of_field.snapping import snap_edges
@@ -148,7 +156,7 @@ def _blur(
     def tile_done(done: int, total: int) -> None:
         if cancelled():
             raise MarigoldError("cancelled", "The depth of field was cancelled.")
-        report("blurring", done, total)
+        report(done, total)
 
     tile_done(0, 1)
     radius = snap_edges(light.pixels, focused.radius, depth.soft_edge_px)
@@ -159,7 +167,12 @@ def _blur(
     return replace(light, pixels=blur_picture(light.pixels, radius, bokeh, tile_done, device))
 
 
-def _check_size(light: Light, depth: SceneDepth) -> None:
+def check_same_size(light: Light, depth: SceneDepth) -> None:
+    """Refuse a depth that is not the picture's.
+
+    Raises:
+        MarigoldError: `bad_input`.
+    """
     height, width = light.pixels.shape[:2]
     if depth.values.shape != (height, width):
         other_height, other_width = depth.values.shape
@@ -170,8 +183,12 @@ def _check_size(light: Light, depth: SceneDepth) -> None:
         )
 
 
-def _check_writable(output: Path) -> None:
-    """Fail before anything is computed."""
+def check_writable(output: Path) -> None:
+    """Fail before anything is computed.
+
+    Raises:
+        MarigoldError: a folder stands there (`bad_input`), or it may not be written (`cannot_write`).
+    """
     if output.is_dir():
         raise MarigoldError("bad_input", f"“{output}” is a folder: name the file to write.")
     existing = next(folder for folder in output.absolute().parents if folder.exists())

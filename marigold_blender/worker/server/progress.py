@@ -27,6 +27,8 @@ SHARES: dict[str, Mapping[str, float]] = {
         "blurring": 0.28,
         "writing": 0.055,
     },
+    "estimate_clip": {"frames": 1.0},
+    "focus_clip": {"frames": 1.0},
     "train": {"importing": 0.01, "rendering": 0.14, "training": 0.85},
     "download_model": {"waiting": 0.0, "asking": 0.0, "checking": 0.0, "downloading": 1.0},
     "verify_model": {"waiting": 0.0, "checking": 1.0},

@@ -30,6 +30,18 @@ def depth_of_field(payload: dict[str, Any], report: Report, cancelled: Cancelled
     return run_depth_of_field(DepthOfFieldRequest.from_json(payload), report, cancelled).to_json()
 
 
+def estimate_clip(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    from .clip_job import ClipRequest, run_clip
+
+    return run_clip(ClipRequest.from_json(payload), report, cancelled).to_json()
+
+
+def focus_clip(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
+    from .clip_focus_job import ClipFocusRequest, run_clip_focus
+
+    return run_clip_focus(ClipFocusRequest.from_json(payload), report, cancelled).to_json()
+
+
 def doctor(payload: dict[str, Any], report: Report, cancelled: Cancelled) -> dict[str, Any]:
     from .doctor import examine
 
@@ -79,6 +91,8 @@ TASKS: dict[str, Task] = {
     "estimate": estimate,
     "depth_of_field": depth_of_field,
     "estimate_depth_of_field": depth_of_field,
+    "estimate_clip": estimate_clip,
+    "focus_clip": focus_clip,
     "doctor": doctor,
     "train": train,
     "download_model": download_model,
