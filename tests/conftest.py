@@ -1,4 +1,4 @@
-"""Keeps every test out of the user's own folder: models, runtime and accepted licences lie in a fresh one."""
+"""Keeps every test out of the user's own folders: models, runtime, licences and the cache lie in a fresh one."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ import pytest
 
 _HOME = tempfile.mkdtemp(prefix="marigold_home_")
 os.environ["MARIGOLD_HOME"] = _HOME
+os.environ["MARIGOLD_CACHE"] = os.path.join(_HOME, "cache")
 for _name in ("MARIGOLD_MODELS", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE"):
     os.environ.pop(_name, None)
 

@@ -3,25 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, LCMScheduler, UNet2DConditionModel
 
 from ..errors import MarigoldError
-from .checkpoint_files import damaged, missing, read_defaults, read_json
+from .checkpoint_files import damaged, read_defaults, read_json
+from .empty_text import empty_text
+from .loading import loading
+from .precision import keep_last_layers_exact
 from .weight_files import find_weights
 
 SCHEDULERS = {"DDIMScheduler": DDIMScheduler, "LCMScheduler": LCMScheduler}
-
-# What the loaders of diffusers, transformers and safetensors raise on files that are cut short, of another shape or not
-# what their name says.
-LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def load_checkpoint(
         unet=unet,
         vae=vae,
         scheduler=scheduler,
-        empty_text=_empty_text(folder, unet.config.cross_attention_dim).to(device=device, dtype=dtype),
+        empty_text=empty_text(folder, unet.config.cross_attention_dim).to(device=device, dtype=dtype),
         default_steps=defaults.steps,
         default_resolution=defaults.resolution,
         zero_noise=defaults.zero_noise if zero_noise is None else zero_noise,
@@ -101,14 +97,14 @@ def _load_scheduler(folder: Path) -> DDIMScheduler | LCMScheduler:
             "no_model",
             f"{path} asks for {kind}: a Marigold model uses {' or '.join(SCHEDULERS)}, so take its own file.",
         )
-    return _loading(path, lambda: SCHEDULERS[kind].from_config(config))
+    return loading(path, lambda: SCHEDULERS[kind].from_config(config))
 
 
 def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:
-    """The U-Net or the VAE, checked to be whole."""
+    """The U-Net or the VAE, checked to be whole; diffusers maps the file into memory rather than reading it."""
     read_json(folder / part / "config.json")
     weights, variant = find_weights(folder / part)
-    network, report = _loading(
+    network, report = loading(
         weights,
         lambda: kind.from_pretrained(
             folder / part,
@@ -121,45 +117,8 @@ def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtyp
     )
     if report["missing_keys"] or report["mismatched_keys"]:
         raise damaged(weights, ValueError(f"weights do not fit the configuration: {report}"))
-    return network.requires_grad_(False).eval().to(device)
-
-
-def _empty_text(folder: Path, width: int) -> torch.Tensor:
-    """The embedding of an empty prompt, [1, T, C]: all that Marigold needs of the text encoder."""
-    from transformers import CLIPTextModel, CLIPTokenizer
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()  # it would fill the worker's log; loading is a stage of its own there
-    read_json(folder / "text_encoder" / "config.json")
-    weights, variant = find_weights(folder / "text_encoder")
-    tokenizer_folder = folder / "tokenizer"
-    if not tokenizer_folder.is_dir():
-        raise missing(tokenizer_folder)
-    tokenizer = _loading(
-        tokenizer_folder, lambda: CLIPTokenizer.from_pretrained(tokenizer_folder, local_files_only=True)
-    )
-    encoder = _loading(
-        weights,
-        lambda: CLIPTextModel.from_pretrained(
-            folder / "text_encoder",
-            dtype=torch.float32,
-            variant=variant,
-            use_safetensors=True,
-            local_files_only=True,
-        ),
-    )
-    ids = tokenizer(
-        "", padding="do_not_pad", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
-    ).input_ids
-    with torch.no_grad():
-        embedding = _loading(weights, lambda: encoder(ids)[0])
-    if embedding.shape[-1] != width:
-        raise damaged(weights, ValueError(f"{embedding.shape[-1]} channels where the U-Net takes {width}"))
-    return embedding
-
-
-def _loading(path: Path, load: Callable[[], T]) -> T:
-    try:
-        return load()
-    except LOADING_ERRORS as error:
-        raise damaged(path, error) from error
+    network = network.requires_grad_(False).eval()
+    keep_last_layers_exact(network)
+    if device.type != "mps":  # which has no kernels for it
+        network = network.to(memory_format=torch.channels_last)
+    return network.to(device)

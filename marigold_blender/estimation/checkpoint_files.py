@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MarigoldError
-from .weight_files import checkpoint_revision
+from .weight_files import checkpoint_revision, count_parameters, find_weights
 
 PIPELINES = ("MarigoldDepthPipeline", "MarigoldPipeline")  # the second is what the first revisions were called
 DEFAULT_RESOLUTION = 768  # of every checkpoint whose index does not say, as in Ke et al.
@@ -27,12 +27,14 @@ class Defaults:
         steps, resolution: denoising steps and processing resolution that it was made for.
         revision: names exactly these files and this use of them.
         zero_noise: starts from zeros in a single step (E2E-FT, Martin Garcia et al. 2024): nothing in it is random.
+        parameters: of the U-Net; `devices.choose_dtype` goes by its size.
     """
 
     steps: int
     resolution: int
     revision: str
     zero_noise: bool
+    parameters: int
 
 
 def read_defaults(folder: Path) -> Defaults:
@@ -50,6 +52,7 @@ def read_defaults(folder: Path) -> Defaults:
         index.get("default_processing_resolution") or DEFAULT_RESOLUTION,
         checkpoint_revision(folder) + (":zeros" if zero_noise else ""),
         zero_noise,
+        count_parameters(find_weights(folder / "unet")[0]),
     )
 
 

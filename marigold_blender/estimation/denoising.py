@@ -23,10 +23,10 @@ def encode(checkpoint: Checkpoint, image: torch.Tensor) -> torch.Tensor:
         image: [1, 3, PPH, PPW] in [-1, 1].
 
     Returns:
-        [1, 4, h, w].
+        [1, 4, h, w] float32.
     """
     distribution = checkpoint.vae.encode(image).latent_dist
-    return distribution.mode() * checkpoint.vae.config.scaling_factor
+    return distribution.mode().float() * checkpoint.vae.config.scaling_factor
 
 
 def denoise(
@@ -39,21 +39,21 @@ def denoise(
     """Depth latents of one batch of ensemble members.
 
     Args:
-        image_latent: [1, 4, h, w].
+        image_latent: [1, 4, h, w] float32; latents stay in single precision between the steps.
         streams: one noise stream a member (B of them); the first draw is the starting latent.
         steps: denoising steps.
         step_done: called after every step.
 
     Returns:
-        [B, 4, h, w].
+        [B, 4, h, w] float32.
     """
     batch = len(streams)
     condition = image_latent.expand(batch, -1, -1, -1)  # [B, 4, h, w]
-    text = checkpoint.empty_text.expand(batch, -1, -1)  # [B, 2, C]
+    text = checkpoint.empty_text.to(checkpoint.unet.dtype).expand(batch, -1, -1)  # [B, 2, C]
     latent = torch.zeros_like(condition) if checkpoint.zero_noise else draw(streams, condition)  # [B, 4, h, w]
     scheduler = checkpoint.new_scheduler(steps)
     for index, timestep in enumerate(scheduler.timesteps):
-        both = torch.cat([condition, latent], dim=1)  # [B, 8, h, w]
+        both = torch.cat([condition, latent], dim=1).to(checkpoint.unet.dtype)  # [B, 8, h, w]
         prediction = checkpoint.unet(both, timestep, encoder_hidden_states=text, return_dict=False)[0]  # [B, 4, h, w]
         if isinstance(scheduler, LCMScheduler):
             latent = _lcm_step(scheduler, prediction, index, latent, streams)
@@ -86,7 +86,8 @@ def decode(checkpoint: Checkpoint, latent: torch.Tensor) -> torch.Tensor:
         latent: [B, 4, h, w].
 
     Returns:
-        [B, PPH, PPW] in [0, 1], 0 near.
+        [B, PPH, PPW] float32 in [0, 1], 0 near.
     """
-    picture = checkpoint.vae.decode(latent / checkpoint.vae.config.scaling_factor, return_dict=False)[0]  # [B, 3, ...]
+    scaled = (latent / checkpoint.vae.config.scaling_factor).to(checkpoint.vae.dtype)
+    picture = checkpoint.vae.decode(scaled, return_dict=False)[0]  # [B, 3, PPH, PPW]
     return (picture.mean(dim=1).clip(-1.0, 1.0) + 1.0) / 2.0

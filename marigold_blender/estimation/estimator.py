@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from ..errors import MarigoldError
 from ..settings import EstimateSettings
 from .cancelling import cancellable, stop_if
 from .checkpoint import Checkpoint, load_checkpoint
+from .checkpoint_files import read_defaults
 from .denoising import decode, denoise, encode
 from .devices import choose_batch_size, choose_device, choose_dtype, is_out_of_memory, release_cached_memory
 from .ensembling import Ensemble, Reduction
-from .noise import NoiseStream, member_noise
+from .memory_ladder import MemoryLadder
+from .noise import NoiseStream, ReplayedNoise, member_noise
+from .precision import NotFinite, require_finite, single_precision
 from .resampling import Resampling, to_network_picture, to_photo_size
 
 Report = Callable[[str, int, int], None]
@@ -33,11 +37,13 @@ class Prediction:
         uncertainty: [H, W] float32 in [0, 1], the members' median absolute deviation as a share of the depth range;
             None for a single prediction.
         processing_size: width and height that the network saw, before padding.
+        dtype: the number format that the networks computed in.
     """
 
     depth: np.ndarray
     uncertainty: np.ndarray | None
     processing_size: tuple[int, int]
+    dtype: str
 
 
 class Estimator:
@@ -47,6 +53,8 @@ class Estimator:
         self.checkpoint = checkpoint
         self.device = device
         self.dtype = dtype
+        self._offloads = False  # see `MemoryLadder`
+        self._encoded: tuple[tuple[object, ...], torch.Tensor] | None = None  # what it was made of, and the latent
 
     @classmethod
     def load(cls, folder: Path, device: str = "auto", *, zero_noise: bool | None = None) -> Estimator:
@@ -61,7 +69,7 @@ class Estimator:
                 little memory (`out_of_memory`).
         """
         where = choose_device(device)
-        dtype = choose_dtype(where)
+        dtype = choose_dtype(where, read_defaults(Path(folder)).parameters)
         try:
             return cls(load_checkpoint(Path(folder), where, dtype, zero_noise=zero_noise), where, dtype)
         except (RuntimeError, MemoryError) as error:
@@ -109,124 +117,157 @@ class Estimator:
             MarigoldError: `cancelled`, `out_of_memory`, or `no_model` where the weights give no finite depth. The
                 weights stay loaded and usable.
         """
-        height, width = pixels.shape[:2]
-        streams = streams or [member_noise(settings.seed, member) for member in range(settings.ensemble)]
-        checkpoint = self.checkpoint
-        with cancellable([checkpoint.unet, checkpoint.vae], cancelled):
+        job = _Job(
+            pixels,
+            settings,
+            [ReplayedNoise(s) for s in streams or [member_noise(settings.seed, m) for m in range(settings.ensemble)]],
+            batch_size,
+            resampling,
+            reduction,
+            report,
+            cancelled,
+        )
+        networks = (self.checkpoint.unet, self.checkpoint.vae)
+        with cancellable(list(networks), cancelled):
             try:
-                report("encoding", 0, 1)
-                stop_if(cancelled)
-                picture = to_network_picture(
-                    pixels, settings.resolution, checkpoint.latent_factor, resampling, self.device, self.dtype
-                )
-                image_latent = encode(checkpoint, picture.image)  # [1, 4, h, w]
-                report("encoding", 1, 1)
-                batch = batch_size or choose_batch_size(
-                    self.device,
-                    self.dtype,
-                    settings.ensemble,
-                    picture.image.shape[-2] * picture.image.shape[-1],
-                    _widest_decoder_layer(checkpoint),
-                )
-                members = self._members(image_latent, streams, settings, batch, report)  # [E, PPH, PPW]
-                members = members[:, : picture.height, : picture.width]
-                if not torch.isfinite(members).all():
-                    raise MarigoldError(
-                        "no_model",
-                        "The model gives values that are not numbers: its files are damaged, download it again.",
-                    )
-                depth, uncertainty = self._merge(members, reduction, report, cancelled)
-                return Prediction(
-                    to_photo_size(depth, height, width, resampling),
-                    None if uncertainty is None else to_photo_size(uncertainty, height, width, resampling),
-                    (picture.width, picture.height),
-                )
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                release_cached_memory(self.device)
-                raise _out_of_memory(
-                    "The photo at this processing resolution does not fit into memory", error
+                try:
+                    return self._within_memory(job)
+                except NotFinite:
+                    if self.dtype == torch.float32:
+                        raise
+                job.restart()
+                with single_precision(*networks):
+                    return self._within_memory(job)
+            except NotFinite as error:
+                raise MarigoldError(
+                    "no_model",
+                    "The model gives values that are not numbers: its files are damaged, download it again.",
                 ) from error
 
-    def _members(
-        self,
-        image_latent: torch.Tensor,
-        streams: list[NoiseStream],
-        settings: EstimateSettings,
-        batch: int,
-        report: Report,
-    ) -> torch.Tensor:
-        """Every member's depth, [E, PPH, PPW] float32 on the CPU, in batches that shrink when memory runs out."""
-        members: list[torch.Tensor] = []
-        replays = [_Replay(stream) for stream in streams]
-        while len(members) < len(streams):
-            chosen = replays[len(members) : len(members) + batch]
-            try:
-                members += self._batch(image_latent, chosen, settings, len(members), report)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or len(chosen) == 1:
-                    raise
-                batch = len(chosen) // 2
-                for replay in chosen:
-                    replay.rewind()
-            # Outside the handler, whose traceback would keep the batch's tensors alive.
-            release_cached_memory(self.device)
-        return torch.stack(members)
+    def _within_memory(self, job: _Job) -> Prediction:
+        """The prediction, with less and less kept in memory as long as it runs out."""
+        ladder = MemoryLadder(self.checkpoint, self.device, offloads=self._offloads)
+        try:
+            while True:
+                try:
+                    return self._predict(job, ladder)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    # Without its traceback, which would keep the layers' tensors alive.
+                    failure = error.with_traceback(None)
+                release_cached_memory(self.device)
+                if not ladder.climb():
+                    raise _out_of_memory("The photo at this processing resolution does not fit into memory", failure)
+        finally:
+            ladder.leave()
+            self._offloads = ladder.offloads
+
+    def _predict(self, job: _Job, ladder: MemoryLadder) -> Prediction:
+        checkpoint, settings = self.checkpoint, job.settings
+        height, width = job.pixels.shape[:2]
+        job.report("encoding", 0, 1)
+        stop_if(job.cancelled)
+        picture = to_network_picture(
+            job.pixels, settings.resolution, checkpoint.latent_factor, job.resampling, self.device, torch.float32
+        )
+        image_latent = self._encode(picture.image, ladder)  # [1, 4, h, w]
+        job.report("encoding", 1, 1)
+        if not job.batch_size:
+            pixels = picture.image.shape[-2] * picture.image.shape[-1]
+            job.batch_size = choose_batch_size(
+                self.device, self.dtype, settings.ensemble, pixels, _widest_decoder_layer(checkpoint)
+            )
+        while len(job.members) < len(job.streams):
+            self._next_members(job, image_latent, ladder)
+        members = torch.stack(job.members)[:, : picture.height, : picture.width]  # [E, PH, PW]
+        depth, uncertainty = self._merge(members, job)
+        return Prediction(
+            to_photo_size(depth, height, width, job.resampling),
+            None if uncertainty is None else to_photo_size(uncertainty, height, width, job.resampling),
+            (picture.width, picture.height),
+            str(checkpoint.unet.dtype).removeprefix("torch."),
+        )
+
+    def _encode(self, image: torch.Tensor, ladder: MemoryLadder) -> torch.Tensor:
+        """The latent of a picture [1, 3, PPH, PPW]; that of the last one is kept for other seeds and settings."""
+        vae = self.checkpoint.vae
+        content = hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest()
+        key = (content, tuple(image.shape), vae.dtype, ladder.tile)
+        if self._encoded is None or self._encoded[0] != key:
+            ladder.take_turn(vae)
+            image_latent = encode(self.checkpoint, image.to(vae.dtype))
+            require_finite(image_latent)
+            self._encoded = key, image_latent
+        return self._encoded[1]
+
+    def _next_members(self, job: _Job, image_latent: torch.Tensor, ladder: MemoryLadder) -> None:
+        """The next batch of members, or the knowledge that it was too large."""
+        chosen = job.streams[len(job.members) :][: job.batch_size]
+        try:
+            job.members += self._batch(job, image_latent, chosen, ladder)
+        except (RuntimeError, MemoryError) as error:
+            for replay in chosen:
+                replay.rewind()
+            if not is_out_of_memory(error) or len(chosen) == 1:
+                raise
+            job.batch_size = len(chosen) // 2
+        # Outside the handler, whose traceback would keep the batch's tensors alive.
+        release_cached_memory(self.device)
 
     def _batch(
-        self,
-        image_latent: torch.Tensor,
-        streams: list[_Replay],
-        settings: EstimateSettings,
-        before: int,
-        report: Report,
+        self, job: _Job, image_latent: torch.Tensor, streams: list[ReplayedNoise], ladder: MemoryLadder
     ) -> list[torch.Tensor]:
-        total = settings.ensemble * settings.steps
-        done = before * settings.steps
+        """Depth of one batch of members, each [PPH, PPW] float32 on the CPU."""
+        steps, ensemble, before = job.settings.steps, job.settings.ensemble, len(job.members)
+        done = before * steps
 
         def step_done() -> None:
             nonlocal done
             done += len(streams)
-            report("denoising", done, total)
+            job.report("denoising", done, ensemble * steps)
 
-        report("denoising", done, total)
-        latent = denoise(self.checkpoint, image_latent, streams, settings.steps, step_done)  # [B, 4, h, w]
-        report("decoding", before, settings.ensemble)
+        job.report("denoising", done, ensemble * steps)
+        ladder.take_turn(self.checkpoint.unet)
+        latent = denoise(self.checkpoint, image_latent, streams, steps, step_done)  # [B, 4, h, w]
+        require_finite(latent)
+        job.report("decoding", before, ensemble)
+        ladder.take_turn(self.checkpoint.vae)
         depth = decode(self.checkpoint, latent)  # [B, PPH, PPW]
-        report("decoding", before + len(streams), settings.ensemble)
+        require_finite(depth)
+        job.report("decoding", before + len(streams), ensemble)
         return list(depth.float().cpu())
 
-    def _merge(
-        self, members: torch.Tensor, reduction: Reduction, report: Report, cancelled: Callable[[], bool]
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _merge(self, members: torch.Tensor, job: _Job) -> tuple[torch.Tensor, torch.Tensor | None]:
         """One depth map of all members; a single prediction is left as it is, as in diffusers."""
         if len(members) == 1:
             return members[0], None
-        report("aligning", 0, 1)
+        job.report("aligning", 0, 1)
         ensemble = Ensemble()
         ensemble.add(members)
-        depth, uncertainty = ensemble.merge(reduction, check=lambda: stop_if(cancelled))
-        report("aligning", 1, 1)
+        depth, uncertainty = ensemble.merge(job.reduction, check=lambda: stop_if(job.cancelled))
+        job.report("aligning", 1, 1)
         return depth, uncertainty
 
 
-class _Replay:
-    """A noise stream that can give its draws a second time, for a batch that is repeated after memory ran out."""
+@dataclass
+class _Job:
+    """One estimate under way: what was asked, and the members that are done, which no failure of memory loses."""
 
-    def __init__(self, stream: NoiseStream) -> None:
-        self.stream = stream
-        self.drawn: list[torch.Tensor] = []
-        self.position = 0
+    pixels: np.ndarray
+    settings: EstimateSettings
+    streams: list[ReplayedNoise]
+    batch_size: int
+    resampling: Resampling
+    reduction: Reduction
+    report: Report
+    cancelled: Callable[[], bool]
+    members: list[torch.Tensor] = field(default_factory=list)
 
-    def __call__(self, shape: tuple[int, ...]) -> torch.Tensor:
-        if self.position == len(self.drawn):
-            self.drawn.append(self.stream(shape))
-        self.position += 1
-        return self.drawn[self.position - 1]
-
-    def rewind(self) -> None:
-        self.position = 0
+    def restart(self) -> None:
+        self.members.clear()
+        for stream in self.streams:
+            stream.rewind()
 
 
 def _widest_decoder_layer(checkpoint: Checkpoint) -> int:

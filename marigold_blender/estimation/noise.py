@@ -21,6 +21,24 @@ def member_noise(seed: int, member: int) -> NoiseStream:
     return lambda shape: torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))
 
 
+class ReplayedNoise:
+    """A noise stream that can give its draws a second time, for a batch that is repeated after memory ran out."""
+
+    def __init__(self, stream: NoiseStream) -> None:
+        self._stream = stream
+        self._drawn: list[torch.Tensor] = []
+        self._position = 0
+
+    def __call__(self, shape: tuple[int, ...]) -> torch.Tensor:
+        if self._position == len(self._drawn):
+            self._drawn.append(self._stream(shape))
+        self._position += 1
+        return self._drawn[self._position - 1]
+
+    def rewind(self) -> None:
+        self._position = 0
+
+
 def draw(streams: Sequence[NoiseStream], like: torch.Tensor) -> torch.Tensor:
     """One draw from each stream: [B, C, h, w] as `like`."""
     shape = tuple(like.shape[1:])

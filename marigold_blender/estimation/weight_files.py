@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import MarigoldError
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+TEXT_PARTS = ("text_encoder", "tokenizer")
 WEIGHT_NAMES = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 # Enough of each tensor to tell any two trainings apart, and little enough that 2.6 GB are named in a moment.
 HASHED_BYTES_PER_TENSOR = 1 << 16
@@ -67,13 +70,29 @@ def checkpoint_revision(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     _add(digest, "model_index.json", (folder / "model_index.json").read_bytes())
-    for part in PARTS:
+    _add_parts(digest, folder, PARTS)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def text_revision(folder: Path) -> str:
+    """A name for exactly these files of text encoder and tokenizer: several models share them."""
+    digest = hashlib.sha256()
+    _add_parts(digest, folder, TEXT_PARTS)
+    return digest.hexdigest()
+
+
+def count_parameters(weights: Path) -> int:
+    """How many numbers a weight file holds."""
+    return sum(math.prod(entry["shape"]) for entry in read_header(weights)[0].values())
+
+
+def _add_parts(digest: Any, folder: Path, parts: Sequence[str]) -> None:
+    for part in parts:
         for path in sorted((folder / part).glob("*")):
             if path.suffix in (".json", ".txt"):
                 _add(digest, f"{part}/{path.name}", path.read_bytes())
         if part in WEIGHT_NAMES:
             _add_weights(digest, part, find_weights(folder / part)[0])
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _add(digest: Any, name: str, content: bytes) -> None:

@@ -80,15 +80,15 @@ def examine() -> dict[str, Any]:
 def _device() -> dict[str, Any]:
     import torch
 
-    from ...estimation.devices import choose_device, choose_dtype, device_name, free_memory
+    from ...estimation.devices import choose_device, describe_policy, device_name, free_memory
 
     device = choose_device("auto")
     return {
         "device": str(device),
         "name": device_name(device),
-        "dtype": str(choose_dtype(device)).removeprefix("torch."),
         "free_mib": free_memory(device) >> 20,
         "threads": torch.get_num_threads(),
+        **describe_policy(device),
     }
 
 

@@ -115,7 +115,7 @@ def run_estimate(
         settings={**settings.to_json(), "model": "", "preset": ""},  # the revision and the numbers stand for them
         revision=defaults.revision,
         version=ESTIMATOR_VERSION,
-        dtype=str(choose_dtype(device)),
+        dtype=str(choose_dtype(device, defaults.parameters)),
         device=device.type,
     )
     cache = ResultCache(default_cache())

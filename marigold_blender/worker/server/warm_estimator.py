@@ -63,7 +63,7 @@ def compute_depth(
             "diffusers": diffusers.__version__,
             "python": platform.python_version(),
             "device": str(estimator.device),
-            "dtype": str(estimator.dtype).removeprefix("torch."),
+            "dtype": prediction.dtype,
         },
         invalid_fraction=0.0 if photo.valid is None else float(1.0 - photo.valid.mean()),
         seconds=round(time.monotonic() - started, 3),
