@@ -4,6 +4,7 @@ Arguments: the photo; the environment to adopt, or `install` for a real installa
 """
 
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -46,10 +47,12 @@ def steps(window):
     else:
         with window.override():
             bpy.ops.marigold.adopt_runtime("INVOKE_DEFAULT", filepath=ENVIRONMENT)
+    started = time.monotonic()
     yield from window.wait_for("the installer", lambda: bool(session.tasks), 10)
     yield 1.5
     window.screenshot("3_installing")
     yield from window.wait_for("the runtime", lambda: not session.tasks, INSTALL_S)
+    report["installed_in_s"] = round(time.monotonic() - started)
     report["failures"] = [failure.error.message for failure in session.failures]
     yield from window.wait_for("the panel to know", lambda: bool(state.current().python), 10)
     yield 1.0

@@ -1,27 +1,22 @@
 """Steps in a real window: press Photo to 3D, see progress, cancel; press again, get the mesh; undo, redo."""
 
 import sys
-import time
-import traceback
+from importlib import import_module
 from pathlib import Path
 
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
 from driving import run
+from holding import watch_main_thread
 
 PHOTO = sys.argv[sys.argv.index("--") + 2]
 MODULE = "bl_ext.user_default.marigold_depth"
 
 
 def steps(window):
-    from importlib import import_module
-
     session = import_module(f"{MODULE}.operators.session")
-    panels = import_module(f"{MODULE}.panels")
-    phase = import_module(f"{MODULE}.operators.task").Phase
-    state = import_module(f"{MODULE}.operators.state")
-    held = watch_main_thread(window, session, state, panels, phase)
+    held = watch_main_thread(window)
     settings = bpy.context.scene.marigold
     settings.filepath = PHOTO
     settings.steps, settings.ensemble = 100, 50
@@ -40,7 +35,7 @@ def steps(window):
             shares.append(session.tasks[0].job.overall)
         return len(set(shares)) >= 6 and session.tasks[0].job.stage == "denoising"
 
-    yield from window.wait_for("progress", has_moved, 60)
+    yield from window.wait_for("progress", has_moved, 180)
     window.report["shares"] = sorted(set(shares))
     window.screenshot("2_running")
     objects_before = len(bpy.data.objects)
@@ -80,45 +75,6 @@ def steps(window):
         yield 0.5
         window.report["objects_after_redo"] = len(bpy.data.objects) - objects_before
     window.report["held"] = held
-
-
-def watch_main_thread(window, session, state, panels, phase):
-    """Note how long each of the extension's own calls holds the main thread: [name, thread s, wall s] each.
-
-    A tick that reads the source or builds the scene is named so: those two are shown as stages.
-    """
-    held = []
-    stages = (phase.READING, phase.BUILDING)
-
-    def watched(name, function):
-        def call(*arguments):
-            stage = any(task.phase in stages for task in session.tasks)
-            thread, wall = time.thread_time(), time.perf_counter()
-            try:
-                return function(*arguments)
-            except Exception:
-                window.report.setdefault("raised", []).append(traceback.format_exc())
-                raise
-            finally:
-                shown = "stage" if stage and name == "tick" else name
-                held.append([shown, time.thread_time() - thread, time.perf_counter() - wall])
-
-        return call
-
-    tick = watched("tick", session._tick)
-    session._tick = lambda: tick()
-    state._look = watched("look", state._look)
-    for panel in panels.CLASSES:
-        panel.draw = _with_two_arguments(watched("draw", panel.draw))
-    return held
-
-
-def _with_two_arguments(draw):
-    # Blender counts a draw function's own arguments and crashes on any number but two
-    def call(self, context):
-        return draw(self, context)
-
-    return call
 
 
 run(steps)

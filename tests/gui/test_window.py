@@ -70,6 +70,16 @@ def test_nothing_accumulates_while_a_job_runs(blender):
     assert report["made"] == ["china"]
 
 
+def test_deleted_results_leave_no_memory_behind(blender):
+    """The short form, with room for what allocators keep; the acceptance run has a hundred jobs."""
+    report = blender.drive("memory_steps.py", CHINA, 3, 6)
+    assert report["failures"] == []
+    (before, worker_before), (after, worker_after) = report["before_mib"], report["after_mib"]
+    assert after - before <= 50
+    assert worker_after - worker_before <= 100
+    assert not [name for name in report["images_left"] if "china" in name]
+
+
 def test_training_on_the_open_file(blender):
     report = blender.drive("training_steps.py", CHINA)
     assert report["failures"] == []

@@ -1,0 +1,65 @@
+"""Steps in a real window: many jobs whose results are deleted; how much Blender and the worker have grown.
+
+Arguments: the photo; how many jobs before the first measurement; how many after it.
+"""
+
+import gc
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import bpy
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driving import run
+
+PHOTO, BEFORE, AFTER = sys.argv[sys.argv.index("--") + 2 :]
+MODULE = "bl_ext.user_default.marigold_depth"
+
+
+def steps(window):
+    session = import_module(f"{MODULE}.operators.session")
+    report = window.report
+    yield from window.open_sidebar("VIEW_3D", "Marigold")
+
+    def jobs(numbers):
+        for number in numbers:
+            with window.override():
+                bpy.ops.marigold.photo_to_scene("INVOKE_DEFAULT", filepath=PHOTO, preset="DRAFT", seed=number)
+            yield from window.wait_for(f"job {number}", lambda: not session.tasks, 120)
+            delete_results()
+        clear_undo()
+        yield 2.0
+
+    yield from jobs(range(int(BEFORE)))
+    report["before_mib"] = resident_mib("self"), resident_mib(session.queue.worker_pid)
+    yield from jobs(range(int(BEFORE), int(BEFORE) + int(AFTER)))
+    report["after_mib"] = resident_mib("self"), resident_mib(session.queue.worker_pid)
+    report["failures"] = [failure.error.message for failure in session.failures]
+    report["images_left"] = [image.name for image in bpy.data.images]
+
+
+def delete_results():
+    for thing in list(bpy.data.objects):
+        if thing.data and thing.type in ("MESH", "CAMERA") and thing.data.marigold.depth:
+            bpy.data.objects.remove(thing)
+    for collection in list(bpy.data.collections):
+        if not collection.objects:
+            bpy.data.collections.remove(collection)
+    bpy.data.orphans_purge(do_recursive=True)
+
+
+def clear_undo():
+    """Undo steps hold what was deleted; opening a file forgets them."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    gc.collect()
+
+
+def resident_mib(process):
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+run(steps)
