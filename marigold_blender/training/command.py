@@ -104,7 +104,10 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument("--name", default="unet", help="of this run within the folder (default: %(default)s)")
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
-    unet.add_argument("--terminal-share", type=float, default=0.75, help="share of views at the last timestep")
+    unet.add_argument("--terminal-share", type=float, default=0.7, help="share of views at the last timestep")
+    unet.add_argument(
+        "--own-share", type=float, default=0.8, help="share of the others that start from the network's own estimate"
+    )
     unet.set_defaults(run_stage=_unet, steps=20_000)
     for parser in (encode, unet):
         parser.add_argument(
@@ -171,6 +174,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         noise_strength=arguments.noise_strength,
         multi_share=arguments.multi_share,
         terminal_share=arguments.terminal_share,
+        own_share=arguments.own_share,
     )
     run_unet(
         arguments.run,

@@ -22,6 +22,9 @@ class DiffusionSettings:
         noise_strength: of multi-resolution noise; 0 is plain noise.
         multi_share: share of batches with multi-resolution noise; the rest is plain, as at inference.
         terminal_share: share of views trained at the last timestep, where every estimate starts; 0 as in the paper.
+        own_share: share of the other views whose noisy depth is made of the network's own first estimate instead of the
+            truth, 0 as in the paper. So the later steps learn to mend what the first one gets wrong, as they must at
+            inference; else a small network trusts it and sharpens its errors (DDP's self-aligned denoising, Ji 2023).
         coarse: block sizes in latents over which the error is averaged and counted once more, () as in the paper: what
             is learnt from nothing is the layout first, and most of the plain error is detail that nobody can foresee.
     """
@@ -29,6 +32,7 @@ class DiffusionSettings:
     noise_strength: float = 0.9
     multi_share: float = 1.0
     terminal_share: float = 0.0
+    own_share: float = 0.0
     coarse: tuple[int, ...] = ()
 
 
@@ -74,14 +78,41 @@ def diffusion_loss(
         noise = multi_resolution_noise(batch.depth.shape, settings.noise_strength * timesteps / steps, generator)
     else:
         noise = torch.randn(batch.depth.shape, generator=generator)
-    noise, timesteps = noise.to(turn.device), timesteps.to(turn.device)
-    noisy = scheduler.add_noise(batch.depth, noise, timesteps)
-    target = scheduler.get_velocity(batch.depth, noise, timesteps)
+    own = torch.rand(count, generator=generator) < settings.own_share
+    noise, timesteps, own = noise.to(turn.device), timesteps.to(turn.device), own.to(turn.device)
     prompts = prompt.to(turn.device).expand(count, -1, -1)
+    own &= timesteps < steps - 1
+    start = batch.depth
+    if own.any():
+        start = start.clone()
+        start[own] = _first_estimate(unet, batch.image[own], prompts[own], scheduler, generator)
+    noisy = scheduler.add_noise(start, noise, timesteps)
+    alpha = scheduler.alphas_cumprod.to(turn.device)[timesteps].view(-1, 1, 1, 1)  # [B, 1, 1, 1]
+    target = (alpha.sqrt() * noisy - batch.depth) / (1 - alpha).sqrt()  # the velocity that leads to the truth
     predicted = unet(torch.cat([batch.image, noisy], 1), timesteps, encoder_hidden_states=prompts).sample.float()
-    error = (predicted - target) * batch.valid  # [B, 4, h, w]
+    weight = torch.where(
+        own.view(-1, 1, 1, 1), (1 - alpha).sqrt(), 1.0
+    )  # of own estimates the error of the depth counts
+    error = (predicted - target) * weight * batch.valid  # [B, 4, h, w]
     share = batch.valid.float().mean().clamp(min=1e-6)
     return torch.stack([_squared(error, block) for block in (1, *settings.coarse)]).sum() / share
+
+
+@torch.no_grad()
+def _first_estimate(
+    unet: torch.nn.Module,
+    image: torch.Tensor,
+    prompts: torch.Tensor,
+    scheduler: DDIMScheduler,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Depth latents after one step from pure noise: [B, 4, h, w]."""
+    last = scheduler.config.num_train_timesteps - 1
+    noise = torch.randn(image.shape, generator=generator).to(image.device)
+    alpha = scheduler.alphas_cumprod[last]
+    timesteps = torch.full((len(image),), last, device=image.device)
+    velocity = unet(torch.cat([image, noise], 1), timesteps, encoder_hidden_states=prompts).sample.float()
+    return alpha.sqrt() * noise - (1 - alpha).sqrt() * velocity
 
 
 def _squared(error: torch.Tensor, block: int) -> torch.Tensor:

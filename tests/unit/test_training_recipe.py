@@ -106,6 +106,35 @@ def test_invalid_latents_have_no_say():
     assert clean == dirty
 
 
+@pytest.mark.parametrize("own_share", [0.0, 1.0])
+def test_the_truth_costs_nothing_whatever_the_noisy_depth_was_made_from(own_share):
+    turn = Turn(1, 0, 0, 0, CPU)
+    batch, scheduler = a_batch(turn), new_scheduler()
+    settings = DiffusionSettings(own_share=own_share, coarse=(2,))
+    knows, guesses = (
+        diffusion_loss(unet, batch, torch.zeros(1, 2, 8), scheduler, settings, turn)
+        for unet in (Predicts(batch.depth, scheduler), Predicts(batch.depth.flip(3), scheduler))
+    )
+    assert knows < 1e-6
+    assert guesses > 0.1
+
+
+class Predicts(torch.nn.Module):
+    """Answers every noisy depth with the velocity that leads to one depth, and the first estimate with another."""
+
+    def __init__(self, depth, scheduler):
+        super().__init__()
+        self.depth, self.alphas = depth, scheduler.alphas_cumprod
+
+    def forward(self, latents, timesteps, encoder_hidden_states):
+        alpha = self.alphas[timesteps].view(-1, 1, 1, 1)
+
+        class Output:
+            sample = (alpha.sqrt() * latents[:, 4:] - self.depth[: len(latents)]) / (1 - alpha).sqrt()
+
+        return Output
+
+
 class PredictsZero(torch.nn.Module):
     def forward(self, latents, timesteps, encoder_hidden_states):
         class Output:
