@@ -24,6 +24,12 @@ Report = Callable[[str, int, int, str, str, float], None]
 DOWNLOAD_SHARE = 0.7  # of a command's time, the rest is unpacking
 UNPACK_BYTES = 150_000_000  # what unpacking many small packages costs, as if they were downloaded bytes
 LOOK_S = 0.5
+# ensurepip runs pip as a child, which on Linux would outlive a killed installer: here pip takes ensurepip's place
+PIP_WITHOUT_CHILD = (
+    "import ensurepip, os, subprocess\n"
+    "subprocess.run = lambda command, **_: os.execv(command[0], command)\n"
+    "ensurepip.bootstrap(default_pip=True)"
+)
 
 
 class Builder:
@@ -76,7 +82,8 @@ class Builder:
                 fix="preferences.addon_show",
             )
         if not plan.uv:
-            self._run("installing pip", [self._python, "-I", "-m", "ensurepip", "--default-pip"])
+            with_pip = ["-m", "ensurepip", "--default-pip"] if os.name == "nt" else ["-c", PIP_WITHOUT_CHILD]
+            self._run("installing pip", [self._python, "-I", *with_pip])
 
     def _renew_pip(self) -> bool:
         """Install the pinned pip, which prints its progress; whether it is there."""
