@@ -5,6 +5,7 @@ from tests.acceptance.download_kills import download_kills
 from tests.acceptance.part_1 import kills
 from tests.acceptance.runtime_installs import full_install, install_kills
 from tests.acceptance.steps import Acceptance
+from tests.acceptance.window import first_start, growth, long_use, twenty_times
 
 
 def main() -> None:
@@ -15,6 +16,10 @@ def main() -> None:
     acceptance.step("worker_kills", lambda: kills(16))
     acceptance.step("cancel_demo", cancel_demo)
     acceptance.step("cancel_full_size", cancel_full_size)
+    acceptance.step("first_start", first_start)
+    acceptance.step("twenty_times", twenty_times)
+    acceptance.step("long_use", long_use)
+    acceptance.step("growth", growth)
     acceptance.finish()
 
 
