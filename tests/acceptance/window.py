@@ -15,7 +15,7 @@ from tests.local_hub import Faults, LocalHub, published_models
 
 CHINA = Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
 TIMES = 20
-JOBS = 100
+JOBS_BEFORE, JOBS = 40, 100  # Blender keeps 32 undo steps
 MINUTES = 5
 PIECE_S = 0.05  # slows the hub down, so that a download lasts
 
@@ -70,10 +70,12 @@ def growth() -> dict[str, Any]:
     """What is left of a hundred jobs whose results were deleted, in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         window = install(BlenderWindow(Path(folder)))
-        report = window.drive("memory_steps.py", CHINA, 10, JOBS, timeout_s=3600)
+        report = window.drive("memory_steps.py", CHINA, 200_000, JOBS_BEFORE, JOBS, timeout_s=7200)
     (blender, worker), (blender_after, worker_after) = report["before_mib"], report["after_mib"]
     return {
+        "jobs_before": JOBS_BEFORE,
         "jobs": JOBS,
+        "blender_mib": blender,
         "blender_grew_mib": blender_after - blender,
         "worker_grew_mib": worker_after - worker,
         "failures": report["failures"],

@@ -1,6 +1,7 @@
 """Steps in a real window: many jobs whose results are deleted; how much Blender and the worker have grown.
 
-Arguments: the photo; how many jobs before the first measurement; how many after it.
+Arguments: the photo; vertices; how many jobs before the first measurement; how many after it. Before: enough to fill
+the undo steps and with them what Blender's allocator keeps for later.
 """
 
 import gc
@@ -13,7 +14,7 @@ import bpy
 sys.path.insert(0, str(Path(__file__).parent))
 from driving import run
 
-PHOTO, BEFORE, AFTER = sys.argv[sys.argv.index("--") + 2 :]
+PHOTO, VERTICES, BEFORE, AFTER = sys.argv[sys.argv.index("--") + 2 :]
 MODULE = "bl_ext.user_default.marigold_depth"
 
 
@@ -25,7 +26,9 @@ def steps(window):
     def jobs(numbers):
         for number in numbers:
             with window.override():
-                bpy.ops.marigold.photo_to_scene("INVOKE_DEFAULT", filepath=PHOTO, preset="DRAFT", seed=number)
+                bpy.ops.marigold.photo_to_scene(
+                    "INVOKE_DEFAULT", filepath=PHOTO, preset="DRAFT", seed=number, vertices=int(VERTICES)
+                )
             yield from window.wait_for(f"job {number}", lambda: not session.tasks, 120)
             delete_results()
         clear_undo()

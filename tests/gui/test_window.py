@@ -72,7 +72,7 @@ def test_nothing_accumulates_while_a_job_runs(blender):
 
 def test_deleted_results_leave_no_memory_behind(blender):
     """The short form, with room for what allocators keep; the acceptance run has a hundred jobs."""
-    report = blender.drive("memory_steps.py", CHINA, 3, 6)
+    report = blender.drive("memory_steps.py", CHINA, 20_000, 8, 8)
     assert report["failures"] == []
     (before, worker_before), (after, worker_after) = report["before_mib"], report["after_mib"]
     assert after - before <= 50
