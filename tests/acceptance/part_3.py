@@ -6,7 +6,6 @@ from tests.acceptance.part_1 import kills
 from tests.acceptance.runtime_installs import full_install, install_kills
 from tests.acceptance.steps import Acceptance
 from tests.acceptance.window import first_start, growth, long_use, twenty_times
-from tests.acceptance.window import first_start, growth, long_use, twenty_times
 
 
 def main() -> None:
@@ -17,10 +16,6 @@ def main() -> None:
     acceptance.step("worker_kills", lambda: kills(16))
     acceptance.step("cancel_demo", cancel_demo)
     acceptance.step("cancel_full_size", cancel_full_size)
-    acceptance.step("first_start", first_start)
-    acceptance.step("twenty_times", twenty_times)
-    acceptance.step("long_use", long_use)
-    acceptance.step("growth", growth)
     acceptance.step("first_start_in_the_window", first_start)
     acceptance.step("twenty_times", twenty_times)
     acceptance.step("long_use", long_use)
