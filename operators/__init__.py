@@ -5,6 +5,7 @@ import bpy
 
 from . import (
     build_mesh,
+    clip,
     command,
     depth_of_field,
     files,
@@ -13,6 +14,7 @@ from . import (
     models,
     photo_icon,
     photo_to_scene,
+    render_focus,
     render_memory,
     runtime,
     runtime_plan,
@@ -29,6 +31,7 @@ CLASSES = (
     *runtime.CLASSES,
     *models.CLASSES,
     *files.CLASSES,
+    *clip.CLASSES,
     *depth_of_field.CLASSES,
     *focus.CLASSES,
 )
@@ -40,12 +43,14 @@ def register() -> None:
         bpy.utils.register_class(cls)
     command.register()
     render_memory.register()
+    render_focus.register()
 
 
 def unregister() -> None:
     session.shutdown()
     runtime_plan.forget()
     photo_icon.forget()
+    render_focus.unregister()
     render_memory.unregister()
     command.unregister()
     for cls in reversed(CLASSES):

@@ -8,11 +8,13 @@ from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene import depth_of_field_sockets as names
 from ..marigold_blender.scene.depth_image import is_depth_image, is_of_render
 from ..marigold_blender.scene.depth_of_field import add_pass, connect_fog_ray, remove_pass
-from ..marigold_blender.scene.depth_of_field_best import is_best, show_nodes
+from ..marigold_blender.scene.depth_of_field_best import is_best, is_clip_pass, show_nodes
 from ..marigold_blender.scene.depth_of_field_group import Aperture, aperture_of
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
+from ..marigold_blender.scene.depth_of_field_render import remove_savers
 from . import session
 from .focus_task import FocusTask, run_focus_blocking
+from .render_focus import focus_renders
 
 # Properties of the operator and the inputs of the pass that they set.
 INPUTS = {
@@ -119,7 +121,10 @@ class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
         if depth is None:
             self.report({"INFO"}, "Focused by the render's own Z pass")
         if self.method == "NODES":
+            remove_savers(scene)
             show_nodes(scene)
+        elif depth is None:
+            focus_renders(scene)
         elif blocking:
             run_focus_blocking(FocusTask.of(scene, self.output), session.queue, context)
         else:
@@ -188,8 +193,8 @@ class MARIGOLD_OT_level_fog(bpy.types.Operator):
 
 
 def focus_anew(scene: bpy.types.Scene) -> None:
-    """The focus was changed in the window: the worker's picture, where it is shown, is made again."""
-    if not is_best(scene) or bpy.app.background:
+    """The focus was changed in the window: the worker's picture of a photo, where it is shown, is made again."""
+    if not is_best(scene) or is_clip_pass(scene) or bpy.app.background:
         return
     for task in list(session.tasks):
         if isinstance(task, FocusTask) and task.scene_uid == scene.session_uid:

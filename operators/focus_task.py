@@ -8,7 +8,13 @@ from typing import Any
 import bpy
 
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.scene.depth_of_field_best import show_result, write_sharp_picture
+from ..marigold_blender.scene.depth_of_field_best import (
+    clip_request,
+    is_clip_pass,
+    show_result,
+    write_sharp_picture,
+)
+from ..marigold_blender.scene.depth_of_field_render import RenderedFrame, finish_render
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
 from ..marigold_blender.worker.client.past_runs import PastRuns
@@ -26,12 +32,15 @@ class FocusTask:
 
     Attributes:
         scene_uid, scene_name: of the scene whose pass it is (a name may change, a pointer may die).
-        output: the file to write; empty = it lives in the .blend alone.
+        output: the file to write; empty = it lives in the .blend alone. Of a clip the folder of its frames, or their
+            name with # for the number; empty = beside its depth.
+        rendered: what a rendered frame left; None: the photo or the clip of the pass.
     """
 
     scene_uid: int
     scene_name: str
     output: str = ""
+    rendered: RenderedFrame | None = None
     id: int = field(default_factory=new_id)
     phase: Phase = Phase.READING
     job: Job | None = None
@@ -44,7 +53,8 @@ class FocusTask:
 
     @property
     def title(self) -> str:
-        return f"Depth of field of {self.scene_name}"
+        frame = f", frame {self.rendered.frame}" if self.rendered else ""
+        return f"Depth of field of {self.scene_name}{frame}"
 
     @property
     def uses(self) -> str:
@@ -56,18 +66,33 @@ class FocusTask:
         Raises:
             MarigoldError: the scene, its pass or its photo is gone, or the cache cannot be written.
         """
-        scene = next((scene for scene in bpy.data.scenes if scene.session_uid == self.scene_uid), None)
-        if scene is None:
-            raise MarigoldError("bad_input", f"The scene “{self.scene_name}” is no longer in this file.")
+        scene = self._scene()
         folder = queue.new_folder()
         try:
-            request = write_sharp_picture(scene, folder)
+            kind, payload = self._request(scene, folder)
         except (MarigoldError, OSError):
             queue.remove_folder(folder)
             raise
-        payload = {**request, "output": self.output or str(folder / "focused.exr")}
-        self.job = queue.submit("depth_of_field", payload, folder, tag=RUN_KIND)
+        self.job = queue.submit(kind, payload, folder, tag=RUN_KIND)
         self.phase = Phase.WORKING
+
+    def _scene(self) -> bpy.types.Scene:
+        scene = next((scene for scene in bpy.data.scenes if scene.session_uid == self.scene_uid), None)
+        if scene is None:
+            raise MarigoldError("bad_input", f"The scene “{self.scene_name}” is no longer in this file.")
+        return scene
+
+    def _request(self, scene: bpy.types.Scene, folder: Path) -> tuple[str, dict[str, Any]]:
+        """The worker's task, and what it is asked."""
+        if self.rendered:
+            frame = self.rendered
+            files = {"photo": str(frame.picture), "radius": str(frame.radius), "output": str(frame.target)}
+            return "depth_of_field", {**files, "lens": frame.lens.to_json()}
+        if is_clip_pass(scene):
+            request = clip_request(scene)
+            return "focus_clip", {**request, "output": self.output or str(Path(request["depth"]) / "focused")}
+        request = write_sharp_picture(scene, folder)
+        return "depth_of_field", {**request, "output": self.output or str(folder / "focused.exr")}
 
     def advance(self, queue: JobQueue) -> None:
         if self.phase is Phase.READING:
@@ -77,6 +102,11 @@ class FocusTask:
             if is_done(self.job):
                 state.past_runs().note(self.job.tag, self.job)
                 self.phase = Phase.BUILDING
+        elif self.phase.delivers and self.rendered:
+            # nothing in the scene changes, so that no undo step and no mode is waited for; but a render may still run
+            self.phase = Phase.RENDERING
+            if not bpy.app.is_job_running("RENDER"):
+                self.apply(bpy.context)
         elif self.phase.delivers:
             deliver(self)
 
@@ -89,6 +119,9 @@ class FocusTask:
     def discard(self) -> None:
         if self.job:
             JobQueue.discard(self.job)
+        if self.rendered:
+            self.rendered.picture.unlink(missing_ok=True)
+            self.rendered.radius.unlink(missing_ok=True)
 
     def shown(self, past_runs: PastRuns, now: float) -> Shown:
         if self.phase is not Phase.WORKING or self.job is None:
@@ -101,16 +134,23 @@ class FocusTask:
     def apply(self, context: bpy.types.Context) -> dict[str, Any]:
         """Show the result in the context's scene, and in the Image Editors that showed its photo.
 
+        Of a rendered frame, write it in the render's format too.
+
         Raises:
             MarigoldError: the pass is gone, or the result cannot be loaded.
         """
         assert self.job is not None
         assert self.job.result is not None
-        image = show_result(context.scene, Path(self.job.result["picture"]), keep_file=bool(self.output))
-        show_in_editors(context, image)
+        if self.rendered:
+            shown = str(finish_render(self._scene(), self.rendered.target))
+        else:
+            path = Path(self.job.result.get("picture") or self.job.result["pattern"])
+            image = show_result(context.scene, path, keep_file=bool(self.output))
+            show_in_editors(context, image)
+            shown = image.name
         self.discard()
         self.phase = Phase.OVER
-        return {"picture": image.name}
+        return {"picture": shown}
 
 
 def show_in_editors(context: bpy.types.Context, image: bpy.types.Image) -> None:

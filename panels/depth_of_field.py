@@ -7,6 +7,7 @@ from ..marigold_blender.scene import depth_of_field_sockets as names
 from ..marigold_blender.scene.depth_of_field_best import depth_behind, is_best
 from ..marigold_blender.scene.depth_of_field_group import DEFOCUS
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
+from ..marigold_blender.scene.depth_of_field_render import saves
 from ..marigold_blender.scene.focus_drivers import is_focus_driven
 from .result import shown_depth
 from .sections import In3DView, InImageEditor
@@ -66,8 +67,11 @@ def draw_pass(layout: bpy.types.UILayout, context: bpy.types.Context, node: bpy.
     depth = depth_of_pass(scene)
     layout.label(text=depth.name if depth else "True Z pass of the render", icon="IMAGE_DATA")
     row = layout.row(align=True)
-    for method, label, pressed in (("NODES", "Nodes", not is_best(scene)), ("BEST", "Best", is_best(scene))):
+    best = is_best(scene) or saves(scene)
+    for method, label, pressed in (("NODES", "Nodes", not best), ("BEST", "Best", best)):
         row.operator("marigold.add_depth_of_field", text=label, depress=pressed).method = method
+    if saves(scene):
+        layout.label(text="Each saved render is focused beside it: NAME_dof", icon="INFO")
     layout.operator("marigold.pick_focus", icon="EYEDROPPER")
     metric = node.inputs[names.METRIC].default_value >= 0.5
     draw_inputs(layout, node, METRIC if metric else RELATIVE)

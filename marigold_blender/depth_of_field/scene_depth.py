@@ -62,6 +62,26 @@ def read_scene_depth(path: Path) -> SceneDepth:
     return SceneDepth(distances, True, 0.0, None)
 
 
+def read_radii(path: Path, largest: float) -> np.ndarray:
+    """Signed blur radii [H, W] float32 of an EXR's first channel, within ± `largest`.
+
+    Raises:
+        MarigoldError: missing, or no such file (`bad_input`).
+    """
+    if not path.is_file():
+        raise MarigoldError("bad_input", f"There is no file {path}.")
+    file = oiio.ImageInput.open(str(path))
+    if file is None:
+        raise MarigoldError("bad_input", f"{path.name} holds no blur radii.", details=oiio.geterror())
+    spec = file.spec()
+    stored = file.read_image(0, 0, 0, 1, oiio.FLOAT)
+    file.close()
+    if stored is None:
+        raise MarigoldError("bad_input", f"{path.name} is damaged.", details=file.geterror())
+    radius = np.nan_to_num(np.asarray(stored, np.float32).reshape(spec.height, spec.width))
+    return radius.clip(-largest, largest)
+
+
 def estimated_depth(depth: np.ndarray, record: DepthRecord) -> SceneDepth:
     """Depth [H, W] of a network, 0 near .. 1 far."""
     scale = max(record.width, record.height) / max(record.processing_size)

@@ -153,9 +153,58 @@ def new_premultiply(tree: bpy.types.NodeTree) -> bpy.types.Node:
     return node
 
 
-def play_whole(node: bpy.types.Node) -> None:
-    """Have an Image node show all frames of its sequence or movie, from the first frame of the scene's count on."""
-    image = node.image
-    node.frame_duration = max(1, image.frame_duration)
-    node.frame_start, node.frame_offset = 1, 0
+def new_file_output(tree: bpy.types.NodeTree, name: str, source: bpy.types.NodeSocket) -> bpy.types.Node:
+    """A node that writes a socket as 32-bit EXR whenever the scene is rendered; `set_output_folder` says where.
+
+    The files' names begin with `name`; what follows, and whether a still has the frame's number, is up to the version.
+    """
+    node = tree.nodes.new("CompositorNodeOutputFile")
+    if bpy.app.version >= GROUPS_ARE_COMPOSITING:
+        node.file_name = f"{name}_"
+        node.format.media_type = "IMAGE"
+        item = node.file_output_items.new("RGBA" if source.type == "RGBA" else "FLOAT", "frame")
+        target = node.inputs[item.name]
+    else:
+        node.file_slots.clear()
+        node.file_slots.new(f"{name}_frame")
+        target = node.inputs[0]
+    node.format.file_format = "OPEN_EXR"
+    node.format.color_mode, node.format.color_depth, node.format.exr_codec = "RGBA", "32", "ZIP"
+    tree.links.new(source, target)
+    return node
+
+
+def set_output_folder(node: bpy.types.Node, folder: str) -> None:
+    """Where a File Output node writes."""
+    if bpy.app.version >= GROUPS_ARE_COMPOSITING:
+        node.directory = folder
+    else:
+        node.base_path = folder
+
+
+def play_frames(node: bpy.types.Node, last: int) -> None:
+    """Have an Image node show the file of a sequence, or the frame of a movie, that the scene's frame names.
+
+    Args:
+        last: number of the last frame.
+    """
+    node.frame_start, node.frame_offset, node.frame_duration = 1, 0, last
     node.use_auto_refresh = True
+
+
+def animation_of(socket: bpy.types.NodeSocket) -> bpy.types.FCurve | None:
+    """The curve that animates a node's input, or None."""
+    data = socket.id_data.animation_data
+    if data is None or data.action is None:
+        return None
+    path = socket.path_from_id("default_value")
+    if bpy.app.version < GROUPS_ARE_COMPOSITING:
+        return data.action.fcurves.find(path)
+    bags = [
+        bag
+        for layer in data.action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        if bag.slot == data.action_slot
+    ]
+    return next((curve for bag in bags for curve in bag.fcurves if curve.data_path == path), None)

@@ -21,7 +21,6 @@ from .compositor import (
     create_compositing,
     new_premultiply,
     output_socket,
-    play_whole,
     remove_compositing,
 )
 from .depth_image import is_depth_image, is_of_render
@@ -39,6 +38,7 @@ from .depth_of_field_nodes import (
     restore,
     set_value,
 )
+from .depth_sequence import frames_of, play
 from .focusing import first_focus, set_focus
 from .fog_ray import ray_image
 
@@ -197,8 +197,7 @@ def _picture(
     picture.image = depth.marigold.photo
     picture[MARK] = "picture"
     picture.location = (node.location.x - 500, node.location.y + 100)
-    if picture.image is not None and picture.image.source in {"SEQUENCE", "MOVIE"}:
-        play_whole(picture)
+    play(picture)
     if depth.marigold.mask is None:
         return picture.outputs["Image"]
     multiplied = new_premultiply(tree)
@@ -223,11 +222,11 @@ def _connect_depth(scene: bpy.types.Scene, node: bpy.types.Node, depth: bpy.type
         found.label = "Depth"
         found.location = (node.location.x - 500, node.location.y - 250)
     found.image = depth
-    if depth.source in {"SEQUENCE", "MOVIE"}:
-        play_whole(found)
+    play(found)
     picture = marked(scene, "picture")
     if picture is not None:
         picture.image = depth.marigold.photo
+        play(picture)
     tree.links.new(found.outputs["Image"], node.inputs[names.DEPTH])
 
 
@@ -261,5 +260,9 @@ def _match_render(scene: bpy.types.Scene, node: bpy.types.Node, depth: bpy.types
     width, height = depth.size
     for name, value in zip(MATCHED, (width, height, 100, 1.0, 1.0), strict=True):
         remember(scene, node, f"render.{name}", value)
+    frames = frames_of(depth)
+    if frames:
+        remember(scene, node, "frame_start", frames[0])
+        remember(scene, node, "frame_end", frames[1])
     for name, value in (("view_transform", "Standard"), ("look", "None"), ("exposure", 0.0), ("gamma", 1.0)):
         remember(scene, node, f"view_settings.{name}", value)

@@ -16,9 +16,12 @@ import numpy as np
 from ..errors import MarigoldError
 from ..lens_settings import LensSettings
 from . import depth_of_field_sockets as names
+from .compositor import animation_of
 from .depth_image import read_pixels, record_of
 from .depth_of_field_group import aperture_of
 from .depth_of_field_nodes import MARK, depth_of_pass, marked, pass_of
+from .depth_sequence import file_pattern, frames_of, load_clip_files, play
+from .focus_drivers import is_focus_driven
 from .images import load_image
 from .sources import write_image_pixels
 
@@ -70,11 +73,53 @@ def write_sharp_picture(scene: bpy.types.Scene, folder: Path) -> dict[str, Any]:
     return {"photo": str(source), "depth": str(folder / "depth.npy"), "lens": lens_settings(node).to_json()}
 
 
+def clip_request(scene: bpy.types.Scene) -> dict[str, Any]:
+    """The clip of the pass, its depth, and the focus of every frame: fields of the worker's request for a clip.
+
+    Raises:
+        MarigoldError: there is no pass, or its clip is gone (`bad_input`).
+    """
+    node = pass_of(scene)
+    depth = depth_of_pass(scene)
+    frames = frames_of(depth) if depth is not None else None
+    if depth is None or frames is None or depth.marigold.photo is None:
+        raise MarigoldError("bad_input", "This pass has no clip: estimate the depth of a movie or an image sequence.")
+    lens = lens_settings(node)
+    focus = node.inputs[names.FOCUS_DISTANCE if lens.focus_m else names.FOCUS]
+    return {
+        "clip": str(file_pattern(depth.marigold.photo)),
+        "depth": str(Path(bpy.path.abspath(depth.filepath)).parent),
+        "lens": lens.to_json(),
+        "keys": [[frame, value_at(scene, focus, frame)] for frame in range(frames[0], frames[1] + 1)],
+    }
+
+
+def value_at(scene: bpy.types.Scene, socket: bpy.types.NodeSocket, frame: int) -> float:
+    """What an input is at a frame, by its keyframes or its driver."""
+    curve = animation_of(socket)
+    if curve is not None:
+        return float(curve.evaluate(frame))
+    if is_focus_driven(socket.node):
+        now = scene.frame_current
+        scene.frame_set(frame)
+        value = float(socket.default_value)
+        scene.frame_set(now)
+        return value
+    return float(socket.default_value)
+
+
+def is_clip_pass(scene: bpy.types.Scene) -> bool:
+    """Whether the pass's depth is that of a clip."""
+    depth = depth_of_pass(scene)
+    return depth is not None and frames_of(depth) is not None
+
+
 def show_result(scene: bpy.types.Scene, path: Path, *, keep_file: bool) -> bpy.types.Image:
-    """Bring a finished picture in, in the place of the one before, and show it as the scene's compositing.
+    """Bring a finished picture or clip in, in the place of the one before, and show it as the scene's compositing.
 
     Args:
-        keep_file: the user's own file: it is linked, not packed.
+        path: the picture; of a clip, the name of its frames with # for the number.
+        keep_file: the user's own file: it is linked, not packed. Clips always are.
 
     Raises:
         MarigoldError: Blender cannot read it (`bad_input`).
@@ -85,7 +130,10 @@ def show_result(scene: bpy.types.Scene, path: Path, *, keep_file: bool) -> bpy.t
     shown = marked(scene, BEST)
     before = shown.image if shown is not None else None
     title = depth.marigold.photo.name if depth is not None and depth.marigold.photo else "Render"
-    image = _load(path, f"{title} focused", keep_file=keep_file)
+    if "#" in path.name:
+        image = load_clip_files(path, f"{title} focused")
+    else:
+        image = _load(path, f"{title} focused", keep_file=keep_file)
     if depth is not None:
         image[DEPTH_OF_RESULT] = depth
     if shown is None:
@@ -94,6 +142,7 @@ def show_result(scene: bpy.types.Scene, path: Path, *, keep_file: bool) -> bpy.t
         shown.label = "Best Depth of Field"
         shown.location = (node.location.x, node.location.y + 300)
     shown.image = image
+    play(shown)
     for link in [link for link in tree.links if link.from_socket == node.outputs[names.IMAGE]]:
         tree.links.new(shown.outputs["Image"], link.to_socket)
     if before is not None:

@@ -45,8 +45,9 @@ def build_group() -> bpy.types.NodeTree:
     relative_focus = nodes.add(near, nodes.multiply(inputs[names.FOCUS], nodes.subtract(far, near)))
     focus = nodes.largest(nodes.choose(metric, relative_focus, inputs[names.FOCUS_DISTANCE], "Focus"), names.TINY)
     strength = nodes.choose(metric, _strength_of_blur(nodes, inputs), _strength_of_f_stop(nodes, inputs), "Strength")
-    off = nodes.math("ABSOLUTE", nodes.subtract(nodes.divide(1.0, focus), nodes.divide(1.0, safe_distance)))
-    radius = nodes.multiply(strength, off, "Blur radius in pixels")
+    off = nodes.subtract(nodes.divide(1.0, focus), nodes.divide(1.0, safe_distance))
+    signed_radius = nodes.multiply(strength, off, "Blur radius in pixels")
+    radius = nodes.math("ABSOLUTE", signed_radius)
 
     fogged = _fog(nodes, inputs, distance)
     blurred = _defocus(nodes, fogged, radius)
@@ -56,7 +57,9 @@ def build_group() -> bpy.types.NodeTree:
     near_matte, far_matte, mask = _mattes(nodes, inputs, distance)
     for name, socket in (
         (names.IMAGE, shown),
+        (names.SHARP, fogged),
         (names.BLUR_RADIUS, radius),
+        (names.SIGNED_RADIUS, signed_radius),
         (names.DISTANCE, distance),
         (names.NEAR_MATTE, near_matte),
         (names.FAR_MATTE, far_matte),
@@ -172,7 +175,8 @@ def _mattes(nodes: NodeMath, inputs: dict[str, Socket], distance: Socket) -> tup
 
 def _add_sockets(tree: bpy.types.NodeTree) -> None:
     interface = tree.interface
-    interface.new_socket(names.IMAGE, in_out="OUTPUT", socket_type="NodeSocketColor")
+    for name, description in ((names.IMAGE, "The focused picture"), (names.SHARP, "The picture in fog, without blur")):
+        interface.new_socket(name, description=description, in_out="OUTPUT", socket_type="NodeSocketColor")
     for name, description in names.FLOAT_OUTPUTS:
         interface.new_socket(name, description=description, in_out="OUTPUT", socket_type="NodeSocketFloat")
     interface.new_socket(names.IMAGE, in_out="INPUT", socket_type="NodeSocketColor", description="The sharp picture")

@@ -35,6 +35,7 @@ FOCAL_LENGTH, SENSOR_WIDTH, WIDTH, NEAR, FAR = "Focal Length", "Sensor Width", "
 METRIC, DEPTH_IS_DISTANCE, PEAKING = "Metric", "Depth Is Distance", "Focus Peaking"
 FOG_DENSITY, FOG_START, FOG_HEIGHT = "Fog Density", "Fog Start", "Fog Height"
 MASK_NEAR, MASK_FAR, MASK_SOFTNESS = "Mask Near", "Mask Far", "Mask Softness"
+SHARP, SIGNED_RADIUS = "Sharp", "Signed Blur Radius"
 BLUR_RADIUS, DISTANCE, NEAR_MATTE, FAR_MATTE, MASK = "Blur Radius", "Distance", "Near Matte", "Far Matte", "Mask"
 
 LENS, FOG, MASKS = "Lens", "Fog", "Mattes"
@@ -84,6 +85,7 @@ FLOATS = (
 
 FLOAT_OUTPUTS = (
     (BLUR_RADIUS, "Radius of the blur circle in pixels"),
+    (SIGNED_RADIUS, "The same, negative in front of the focus"),
     (DISTANCE, "Distance from the camera"),
     (NEAR_MATTE, "1 where it is nearer than the mask"),
     (FAR_MATTE, "1 where it is farther than the mask"),

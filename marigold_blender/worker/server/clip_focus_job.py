@@ -105,9 +105,10 @@ def run_clip_focus(
             light = read_light(frame_file(frame, Path(scratch)))
             check_format(target(frame.number), alpha=light.pixels.shape[2] == 4)
             depth, lens = depth_of(frame), request.lens_at(frame.number)
-            check_same_size(light, depth)
+            check_same_size(light, depth.values)
             focused = focus_picture(lens, depth, light.camera, within=False)
-            write_light(blur(light, depth, focused, lens, lambda *_: None, cancelled), target(frame.number))
+            focused_light = blur(light, focused.radius, depth.soft_edge_px, lens, lambda *_: None, cancelled)
+            write_light(focused_light, target(frame.number))
             states.note(frame.number)
             made.append(frame.number)
             done += 1

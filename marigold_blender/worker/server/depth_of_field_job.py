@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...depth_of_field.lens import FocusedPicture, focus_picture
-from ...depth_of_field.scene_depth import SceneDepth, read_scene_depth
+from ...depth_of_field.scene_depth import SceneDepth, read_radii, read_scene_depth
 from ...errors import MarigoldError
 from ...lens_settings import LensSettings
 from ...photos.light import Light, check_format, read_light, write_light
@@ -32,6 +34,8 @@ class DepthOfFieldRequest:
         output: the file to write; its suffix decides the format (see `photos.light`).
         lens: focus and lens.
         depth: path of its depth (see `depth_of_field.scene_depth`); empty: estimated with `settings`.
+        radius: in the place of depth and focus, an EXR of signed blur radii in pixels, as the pass in Blender saves
+            with each render.
     """
 
     photo: str
@@ -39,6 +43,7 @@ class DepthOfFieldRequest:
     lens: LensSettings
     depth: str = ""
     settings: EstimateSettings = field(default_factory=EstimateSettings)
+    radius: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DepthOfFieldRequest:
@@ -56,8 +61,8 @@ class DepthOfFieldResult:
     Attributes:
         picture: the file that was written.
         width, height: its size.
-        depth: `estimated`, or `given`.
-        focus: distance that is sharp, in metres or in the depth's assumed units.
+        depth: `estimated`, `given`, or `rendered`.
+        focus: distance that is sharp, in metres or in the depth's assumed units; None for a render, as the next two.
         largest_blur_px: radius of the largest blur circle there is.
         focal_px, focal_origin: the focal length and where it comes from.
         seconds: what it took.
@@ -67,10 +72,10 @@ class DepthOfFieldResult:
     width: int
     height: int
     depth: str
-    focus: float
+    focus: float | None
     largest_blur_px: float
-    focal_px: float
-    focal_origin: str
+    focal_px: float | None
+    focal_origin: str | None
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -95,12 +100,10 @@ def run_depth_of_field(
     report("reading", 0, 1)
     light = read_light(Path(request.photo))
     check_format(output, alpha=light.pixels.shape[2] == 4)
-    depth = read_scene_depth(Path(request.depth)) if request.depth else _estimate(request, report, cancelled)
-    check_same_size(light, depth)
-    focused = focus_picture(request.lens, depth, light.camera)
+    radius, soft_edge_px, focused = _radii(request, light, report, cancelled)
     report("reading", 1, 1)
     report("importing", 0, 1)  # torch
-    blurred = blur(light, depth, focused, request.lens, lambda d, n: report("blurring", d, n), cancelled)
+    blurred = blur(light, radius, soft_edge_px, request.lens, lambda d, n: report("blurring", d, n), cancelled)
     report("writing", 0, 1)
     write_light(blurred, output)
     report("writing", 1, 1)
@@ -108,13 +111,30 @@ def run_depth_of_field(
         picture=str(output),
         width=light.pixels.shape[1],
         height=light.pixels.shape[0],
-        depth="given" if request.depth else "estimated",
-        focus=focused.lens.focus,
-        largest_blur_px=round(float(abs(focused.radius).max()), 2),
-        focal_px=round(focused.focal_px, 2),
-        focal_origin=focused.focal_origin,
+        depth="rendered" if request.radius else "given" if request.depth else "estimated",
+        focus=focused.lens.focus if focused else None,
+        largest_blur_px=round(float(abs(radius).max()), 2),
+        focal_px=round(focused.focal_px, 2) if focused else None,
+        focal_origin=focused.focal_origin if focused else None,
         seconds=round(time.monotonic() - started, 3),
     )
+
+
+def _radii(
+    request: DepthOfFieldRequest,
+    light: Light,
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
+) -> tuple[np.ndarray, float, FocusedPicture | None]:
+    """Signed blur radii [H, W], how soft their edges are, and the lens they come from where it is known."""
+    if request.radius:
+        radius = read_radii(Path(request.radius), request.lens.largest_blur_px(light.pixels.shape[1]))
+        check_same_size(light, radius)
+        return radius, 0.0, None
+    depth = read_scene_depth(Path(request.depth)) if request.depth else _estimate(request, report, cancelled)
+    check_same_size(light, depth.values)
+    focused = focus_picture(request.lens, depth, light.camera)
+    return focused.radius, depth.soft_edge_px, focused
 
 
 def _estimate(
@@ -134,8 +154,8 @@ def _estimate(
 
 def blur(
     light: Light,
-    depth: SceneDepth,
-    focused: FocusedPicture,
+    radius: np.ndarray,
+    soft_edge_px: float,
     settings: LensSettings,
     report: Callable[[int, int], None],
     cancelled: Callable[[], bool],
@@ -143,6 +163,7 @@ def blur(
     """The picture with depth of field.
 
     Args:
+        radius, soft_edge_px: [H, W] signed blur radii in pixels, and how wide their edges are smeared.
         report: called with (tiles done, tiles).
 
     Raises:
@@ -159,7 +180,7 @@ def blur(
         report(done, total)
 
     tile_done(0, 1)
-    radius = snap_edges(light.pixels, focused.radius, depth.soft_edge_px)
+    radius = snap_edges(light.pixels, radius, soft_edge_px)
     bokeh = Bokeh(settings.blades, math.radians(settings.rotation_deg))
     device = choose_device("auto")
     if device.type == "mps":  # it has no 64-bit numbers, which highlights need
@@ -167,15 +188,15 @@ def blur(
     return replace(light, pixels=blur_picture(light.pixels, radius, bokeh, tile_done, device))
 
 
-def check_same_size(light: Light, depth: SceneDepth) -> None:
+def check_same_size(light: Light, depth: np.ndarray) -> None:
     """Refuse a depth that is not the picture's.
 
     Raises:
         MarigoldError: `bad_input`.
     """
     height, width = light.pixels.shape[:2]
-    if depth.values.shape != (height, width):
-        other_height, other_width = depth.values.shape
+    if depth.shape != (height, width):
+        other_height, other_width = depth.shape
         raise MarigoldError(
             "bad_input",
             f"The picture has {width} × {height} pixels but its depth {other_width} × {other_height}: give the depth "

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The depth of a clip, from the operator to the depth image: a task of the job list."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..marigold_blender.scene.depth_sequence import load_depth_sequence
+from ..marigold_blender.settings import EstimateSettings
+from ..marigold_blender.worker.client.job import Job
+from ..marigold_blender.worker.client.jobs import JobQueue
+from ..marigold_blender.worker.client.past_runs import PastRuns
+from .delivery import deliver
+from .photo_task import wait_printing
+from .task import Phase, Shown, is_done, job_shown, new_id
+
+
+@dataclass
+class ClipTask:
+    """What was asked for, and how far it is.
+
+    Attributes:
+        clip: movie, folder or name with #; output: folder of the depth; settings: of every frame.
+        scene_uid: of the scene it was started from.
+    """
+
+    clip: str
+    output: str
+    settings: EstimateSettings
+    scene_uid: int
+    id: int = field(default_factory=new_id)
+    phase: Phase = Phase.READING
+    job: Job | None = None
+    icon: str = "SEQUENCE"
+    offer: str = "Add to This File"
+
+    @property
+    def title(self) -> str:
+        return Path(self.clip).name
+
+    @property
+    def uses(self) -> str:
+        return self.settings.model
+
+    def queue_job(self, queue: JobQueue) -> None:
+        """Hand the job to the queue.
+
+        Raises:
+            MarigoldError: the cache cannot be written.
+        """
+        payload = {"clip": self.clip, "output": self.output, "settings": self.settings.to_json()}
+        self.job = queue.submit("estimate_clip", payload, queue.new_folder())
+        self.phase = Phase.WORKING
+
+    def advance(self, queue: JobQueue) -> None:
+        if self.phase is Phase.READING:
+            self.queue_job(queue)
+        elif self.phase is Phase.WORKING:
+            assert self.job is not None
+            if is_done(self.job):
+                self.phase = Phase.BUILDING
+        elif self.phase.delivers:
+            deliver(self)
+
+    def cancel(self, queue: JobQueue) -> None:
+        if self.job:
+            queue.cancel(self.job)
+        if self.job is None or self.job.state.is_over:
+            self.phase = Phase.OVER
+
+    def discard(self) -> None:
+        if self.job:
+            JobQueue.discard(self.job)
+
+    def shown(self, past_runs: PastRuns, now: float) -> Shown:
+        if self.phase is not Phase.WORKING or self.job is None:
+            return Shown(self.phase.value, self.job.overall if self.job else 0.0)
+        return job_shown(self.job)
+
+    def again(self) -> "ClipTask":
+        return replace(self, id=new_id(), phase=Phase.READING, job=None)
+
+    def apply(self, context: bpy.types.Context) -> dict[str, Any]:
+        """Bring the depth into the file; its name.
+
+        Raises:
+            MarigoldError: it cannot be loaded.
+        """
+        assert self.job is not None
+        assert self.job.result is not None
+        depth = load_depth_sequence(Path(self.job.result["record"]), Path(self.clip))
+        self.discard()
+        self.phase = Phase.OVER
+        return {"depth": depth.name}
+
+
+def run_clip_blocking(task: ClipTask, queue: JobQueue, context: bpy.types.Context) -> dict[str, Any]:
+    """The whole way in one call, as scripts and background runs take it; the name of the depth image.
+
+    Raises:
+        MarigoldError: whatever fails.
+    """
+    task.queue_job(queue)
+    assert task.job is not None
+    wait_printing(task.job, task.title, queue)
+    return task.apply(context)
