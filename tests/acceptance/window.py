@@ -3,6 +3,9 @@
 Steps of part 3.
 """
 
+import os
+import shutil
+import ssl
 import sys
 import tempfile
 from pathlib import Path
@@ -25,9 +28,16 @@ def first_start() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, LocalHub(published_models()) as hub:
         window = install(BlenderWindow(Path(folder), has_runtime=False))
         window.environment["HF_ENDPOINT"] = hub.endpoint
+        window.environment["PIP_CERT"] = own_certificates(Path(folder))
         base = str(Path(sys.base_prefix) / "bin" / "python3")
         report = window.drive("first_start_steps.py", CHINA, "install", base, timeout_s=3600)
     return {name: report[name] for name in ("failures", "made", "estimated_with", "guide_is_over", "installed_in_s")}
+
+
+def own_certificates(folder: Path) -> str:
+    """This machine's certificates where the window's system sees them: it has others at the usual place."""
+    mine = os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile
+    return str(shutil.copy(mine, folder / "certificates.pem")) if mine else ""
 
 
 def twenty_times() -> dict[str, Any]:

@@ -26,6 +26,15 @@ class Window:
         self.report: dict[str, object] = {}
 
     def screenshot(self, name: str) -> None:
+        """Keep a picture of the screen, and in the report where on it the sidebar is: left, top, width, height."""
+        left, top = self._origin()
+        window = bpy.context.window_manager.windows[0]
+        for area in window.screen.areas:
+            for region in area.regions:
+                if area.type in ("VIEW_3D", "IMAGE_EDITOR") and region.type == "UI" and region.width > 1:
+                    down = top + window.height - region.y - region.height
+                    box = [left + region.x, down, region.width, region.height]
+                    self.report.setdefault("sidebars", {})[name] = box
         # bpy.ops.screen.screenshot gives a black picture under Xvfb
         subprocess.run(["import", "-window", "root", str(self.folder / f"{name}.png")], check=True, timeout=60)
 

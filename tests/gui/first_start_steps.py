@@ -21,6 +21,7 @@ INSTALL_S = 1800
 
 def steps(window):
     session = import_module(f"{MODULE}.operators.session")
+    jobs = import_module(f"{MODULE}.operators.jobs")
     state = import_module(f"{MODULE}.operators.state")
     runtime_plan = import_module(f"{MODULE}.operators.runtime_plan")
     report = window.report
@@ -52,8 +53,10 @@ def steps(window):
     yield 1.5
     window.screenshot("3_installing")
     yield from window.wait_for("the runtime", lambda: not session.tasks, INSTALL_S)
+    if session.failures:
+        raise RuntimeError(jobs.failure_text(session.failures[0]))
     report["installed_in_s"] = round(time.monotonic() - started)
-    report["failures"] = [failure.error.message for failure in session.failures]
+    report["failures"] = []
     yield from window.wait_for("the panel to know", lambda: bool(state.current().python), 10)
     yield 1.0
     window.screenshot("4_runtime_ready")
