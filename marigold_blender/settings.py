@@ -16,6 +16,7 @@ Preset = Literal["DRAFT", "BALANCED", "BEST"]
 MAX_STEPS = 100
 MAX_ENSEMBLE = 50
 MAX_RESOLUTION = 4096
+MAX_TILING = 8
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class EstimateSettings:
         ensemble: ensemble size; 0 = as the preset says.
         resolution: processing resolution, the long edge in pixels that the network sees; 0 = the model's own.
         seed: any integer from 0 to 2**32 - 1.
+        tiling: how many times tiles double the processing resolution, as far as the photo has pixels; 0 = no tiles.
     """
 
     model: str = "demo"
@@ -40,6 +42,7 @@ class EstimateSettings:
     ensemble: int = 0
     resolution: int = 0
     seed: int = 0
+    tiling: int = 0
 
     def resolved(self, default_steps: int, default_resolution: int, *, single_step: bool = False) -> EstimateSettings:
         """These settings with every 0 replaced, for a model whose own defaults are given.
@@ -70,6 +73,7 @@ class EstimateSettings:
             ("ensemble", filled.ensemble, 1, MAX_ENSEMBLE),
             ("resolution", filled.resolution, 32, MAX_RESOLUTION),
             ("seed", filled.seed, 0, 2**32 - 1),
+            ("tiling", filled.tiling, 0, MAX_TILING),
         ):
             if not lowest <= value <= highest:
                 raise MarigoldError("bad_input", f"{name} is {value}: use a number from {lowest} to {highest}.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
-from .settings import PRESETS, EstimateSettings
+from .settings import MAX_TILING, PRESETS, EstimateSettings
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +20,16 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ensemble", type=int, default=0, help="ensemble size (0: as the preset says)")
     parser.add_argument(
         "--resolution", type=int, default=0, help="processing resolution in pixels (0: the model's own)"
+    )
+    parser.add_argument(
+        "--tiles",
+        dest="tiling",
+        type=int,
+        nargs="?",
+        default=0,
+        const=MAX_TILING,
+        metavar="DOUBLINGS",
+        help="refine by tiles: how many times they double the resolution (alone: up to the photo's own; 0: no tiles)",
     )
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (0)")
 

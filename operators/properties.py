@@ -8,7 +8,14 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..marigold_blender.models.find import preferred_model
 from ..marigold_blender.models.naming import known_models
 from ..marigold_blender.scene.photo_scene import PhotoSceneOptions
-from ..marigold_blender.settings import MAX_ENSEMBLE, MAX_RESOLUTION, MAX_STEPS, PRESETS, EstimateSettings
+from ..marigold_blender.settings import (
+    MAX_ENSEMBLE,
+    MAX_RESOLUTION,
+    MAX_STEPS,
+    MAX_TILING,
+    PRESETS,
+    EstimateSettings,
+)
 
 
 def model_names(_owner, _context, _typed):
@@ -50,6 +57,13 @@ class EstimateProperties:
         min=0,
         max=MAX_RESOLUTION,
         subtype="PIXEL",
+    )
+    tiling: IntProperty(
+        name="Tiles",
+        description="How many times overlapping tiles double the processing resolution, as far as the photo has"
+        " pixels: finer detail, four times the time for each. 0: no tiles",
+        min=0,
+        max=MAX_TILING,
     )
     seed: IntProperty(
         name="Seed",

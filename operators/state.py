@@ -80,7 +80,9 @@ def past_runs() -> PastRuns:
 
 def run_kind(settings: EstimateSettings) -> str:
     """What decides how long an estimate takes: as it was asked for, and on what."""
-    asked = (settings.model, settings.preset, settings.steps, settings.ensemble, settings.resolution)
+    asked = [settings.model, settings.preset, settings.steps, settings.ensemble, settings.resolution]
+    if settings.tiling:
+        asked.append(f"tiles{settings.tiling}")
     return " ".join(map(str, (*asked, config.device(), config.precision())))
 
 

@@ -44,7 +44,7 @@ class QualityPanel:
         column = settings_column(self.layout)
         if snapshot:
             draw_model(column, context, snapshot)
-        for name in ("preset", "steps", "ensemble", "resolution"):
+        for name in ("preset", "steps", "ensemble", "resolution", "tiling"):
             column.prop(context.scene.marigold, name)
 
 

@@ -8,6 +8,7 @@ to compute: bad input is answered at once.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -126,8 +127,10 @@ def run_estimate(
         from .warm_estimator import compute_depth
 
         start_measuring(device)
-        depth_map = compute_depth(photo, source_hash, folder, defaults.revision, settings, report, cancelled)
+        tiles = default_cache() / "tiles" / key
+        depth_map = compute_depth(photo, source_hash, folder, defaults.revision, settings, report, cancelled, tiles)
         kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result")), depth_map.record
+        shutil.rmtree(tiles, ignore_errors=True)
         memory_mib = peak_mib(device)
     kept_files, kept_record = kept
 

@@ -18,6 +18,7 @@ from ... import __version__
 from ...depth_files.depth_map import DepthMap
 from ...estimation.devices import release_cached_memory
 from ...estimation.estimator import Estimator
+from ...estimation.tiling import estimate_in_tiles, forget_old_tiles
 from ...photos.photo import Photo
 from ...record import DepthRecord
 from ...settings import EstimateSettings
@@ -33,19 +34,25 @@ def compute_depth(
     settings: EstimateSettings,
     report: Callable[[str, int, int], None],
     cancelled: Callable[[], bool],
+    tiles: Path,
 ) -> DepthMap:
     """Depth of a photo, with its record.
 
     Args:
         folder, revision: the checkpoint.
         settings: resolved.
+        tiles: folder for the tiles that are done, named by all that decides the result.
 
     Raises:
         MarigoldError: see `Estimator.load` and `Estimator.estimate`.
     """
     estimator = _loaded(folder, revision, report)
     started = time.monotonic()
-    prediction = estimator.estimate(photo.pixels, settings, report, cancelled)
+    if settings.tiling:
+        forget_old_tiles(tiles.parent)
+        prediction = estimate_in_tiles(estimator, photo.pixels, settings, report, cancelled, folder=tiles)
+    else:
+        prediction = estimator.estimate(photo.pixels, settings, report, cancelled)
     record = DepthRecord(
         name=photo.path.stem,
         width=photo.width,

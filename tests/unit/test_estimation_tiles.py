@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tiles add detail to the global pass: no seams, the structure kept, cancelled at once, resumed where they stopped."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from marigold_blender.errors import MarigoldError
+from marigold_blender.estimation.estimator import Estimator, Prediction
+from marigold_blender.estimation.tile_fitting import fit_tile, robust_affine
+from marigold_blender.estimation.tiling import enlarged, estimate_in_tiles, forget_old_tiles, plan_levels
+from marigold_blender.settings import MAX_TILING, EstimateSettings
+from tests.unit.checkpoints import DEMO
+
+SETTINGS = EstimateSettings(steps=1, ensemble=1, resolution=160, tiling=1)
+PIXELS = data.coffee()  # 400 x 600
+
+
+@pytest.fixture(scope="module")
+def demo() -> Estimator:
+    return Estimator.load(DEMO, "cpu")
+
+
+def in_tiles(
+    demo: Estimator, pixels: np.ndarray = PIXELS, settings: EstimateSettings = SETTINGS, folder: Path | None = None
+) -> Prediction:
+    return estimate_in_tiles(demo, pixels, settings, lambda *_: None, lambda: False, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def tiled(demo: Estimator) -> Prediction:
+    """All the way to the photo's own size."""
+    return in_tiles(demo, settings=EstimateSettings(steps=1, ensemble=1, resolution=160, tiling=MAX_TILING))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "resolution", "doublings", "sizes"),
+    [
+        (400, 600, 160, 8, [(213, 320), (400, 600)]),
+        (400, 600, 160, 1, [(213, 320)]),
+        (100, 160, 160, 8, []),
+        (50, 80, 160, 8, []),
+        (10_000, 10_000, 768, 8, [(1536, 1536), (3072, 3072), (6144, 6144), (10_000, 10_000)]),
+        (1, 1000, 160, 8, [(1, 320), (1, 640), (1, 1000)]),
+    ],
+)
+def test_levels_double_up_to_the_photos_own_size(
+    height: int, width: int, resolution: int, doublings: int, sizes: list[tuple[int, int]]
+) -> None:
+    levels = plan_levels(height, width, resolution, doublings)
+    assert [(level.height, level.width) for level in levels] == sizes
+    for level in levels:
+        covered = np.zeros((level.height, level.width), bool)
+        for tile in level.tiles():
+            assert tile.height <= resolution
+            assert tile.width <= resolution
+            covered[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = True
+        assert covered.all()
+        for starts, edge in ((level.tops, level.tile_height), (level.lefts, level.tile_width)):
+            assert all(first + edge - second >= edge // 5 for first, second in itertools.pairwise(starts))
+
+
+def test_a_tile_is_enlarged_as_the_whole_level_would_be() -> None:
+    below = torch.rand(50, 80, generator=torch.Generator().manual_seed(0))
+    (level,) = plan_levels(93, 149, 80, 1)
+    whole = torch.nn.functional.interpolate(below[None, None], (93, 149), mode="bilinear")[0, 0]
+    for tile in level.tiles():
+        part = whole[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        assert (enlarged(below, level, tile) - part).abs().max() < 1e-5
+
+
+def test_windows_blend_equal_tiles_without_a_trace(demo: Estimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every tile says what the level below says, that level comes out."""
+    monkeypatch.setattr("marigold_blender.estimation.tiling.fit_tile", lambda _tile, below: below)
+    plain = demo.estimate(PIXELS, SETTINGS, lambda *_: None, lambda: False).depth
+    assert np.abs(in_tiles(demo).depth - plain).max() < 0.03  # enlarged in two steps rather than one
+    assert np.abs(in_tiles(demo).depth - plain).mean() < 0.002
+
+
+def test_a_fitted_tile_has_its_own_detail_and_the_structure_below() -> None:
+    y, x = torch.meshgrid(torch.linspace(0, 1, 160), torch.linspace(0, 1, 160), indexing="ij")
+    structure = 0.2 + 0.5 * y
+    detail = 0.02 * torch.sin(60 * x)
+    fitted = fit_tile(3.0 * (structure + detail) - 1.0, structure)
+    assert (fitted - structure - detail).abs().mean() < 0.004
+
+
+def test_a_tile_turned_inside_out_changes_nothing() -> None:
+    below = torch.linspace(0.0, 1.0, 64).repeat(64, 1)
+    assert torch.equal(fit_tile(1.0 - below, below), below)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
+def test_constant_tiles_change_nothing(value: float) -> None:
+    below = torch.linspace(0.0, 1.0, 64).repeat(64, 1)
+    assert torch.equal(fit_tile(torch.full((64, 64), value), below), below)
+
+
+def test_the_fit_is_robust() -> None:
+    values = np.linspace(0.0, 1.0, 1000)
+    target = 0.3 * values + 0.2
+    target[:200] += 0.5  # a fifth is something else altogether
+    scale, shift, trust = robust_affine(values, target)
+    assert (scale, shift) == (pytest.approx(0.3, abs=0.01), pytest.approx(0.2, abs=0.01))
+    assert trust > 0.9
+
+
+def test_the_depth_has_the_photos_size_and_the_structure_of_the_global_pass(demo: Estimator, tiled: Prediction) -> None:
+    assert tiled.depth.shape == PIXELS.shape[:2]
+    assert tiled.depth.dtype == np.float32
+    assert tiled.processing_size == (600, 400)
+    assert 0.0 <= tiled.depth.min() <= tiled.depth.max() <= 1.0
+    plain = demo.estimate(PIXELS, SETTINGS, lambda *_: None, lambda: False).depth
+    assert np.corrcoef(plain.ravel(), tiled.depth.ravel())[0, 1] > 0.97
+
+
+def test_tiles_add_detail(demo: Estimator, tiled: Prediction) -> None:
+    plain = demo.estimate(PIXELS, SETTINGS, lambda *_: None, lambda: False).depth
+    assert _fine(tiled.depth) > 2.0 * _fine(plain)
+
+
+def test_no_seam_shows(demo: Estimator, tiled: Prediction) -> None:
+    """Across the borders of tiles, depth changes as it does elsewhere."""
+    level = plan_levels(400, 600, 160, MAX_TILING)[-1]
+    steps = np.abs(np.diff(tiled.depth, axis=1))
+    borders = [edge - 1 for left in level.lefts for edge in (left, left + level.tile_width) if 0 < edge < level.width]
+    across = steps[:, borders]
+    beside = np.concatenate([steps[:, [edge + off for edge in borders if 0 <= edge + off < 599]] for off in (-7, 7)], 1)
+    for quantile in (0.5, 0.9, 0.99):
+        assert np.quantile(across, quantile) < 1.5 * np.quantile(beside, quantile) + 1e-4
+
+
+def test_the_same_settings_give_the_same_depth(demo: Estimator) -> None:
+    assert np.array_equal(in_tiles(demo).depth, in_tiles(demo).depth)
+
+
+def test_no_tiles_where_the_photo_has_no_more_pixels(demo: Estimator) -> None:
+    pixels = PIXELS[:100, :150]
+    plain = demo.estimate(pixels, SETTINGS, lambda *_: None, lambda: False).depth
+    assert np.abs(in_tiles(demo, pixels).depth - plain).max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [(1, 300), (300, 1), (3, 400)])
+def test_strips(demo: Estimator, size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    depth = in_tiles(demo, pixels).depth
+    assert depth.shape == size
+    assert np.isfinite(depth).all()
+
+
+def test_progress_counts_tiles_and_cancelling_takes_effect_within_one(demo: Estimator) -> None:
+    seen: list[tuple[str, int, int]] = []
+    (level,) = plan_levels(400, 600, 160, 1)
+    total = 1 + len(level.tops) * len(level.lefts)
+    with pytest.raises(MarigoldError) as caught:
+        estimate_in_tiles(
+            demo, PIXELS, SETTINGS, lambda *event: seen.append(event), lambda: ("denoising", 3, total) in seen
+        )
+    assert caught.value.kind == "cancelled"
+    assert seen == [("denoising", done, total) for done in range(4)]
+
+
+def test_a_killed_estimate_goes_on_where_it_stopped(demo: Estimator, tmp_path: Path) -> None:
+    done = 0
+
+    def report(_stage: str, tiles: int, _total: int) -> None:
+        nonlocal done
+        done = tiles
+
+    with pytest.raises(MarigoldError):
+        estimate_in_tiles(demo, PIXELS, SETTINGS, report, lambda: done >= 4, folder=tmp_path)
+    kept = sorted(tmp_path.glob("*.npy"))
+    assert len(kept) == 3
+    kept[0].write_bytes(kept[0].read_bytes()[:100])  # cut short by the kill
+
+    passes: list[int] = []
+    hook = demo.checkpoint.unet.register_forward_pre_hook(lambda *_: passes.append(1))
+    resumed = in_tiles(demo, folder=tmp_path)
+    hook.remove()
+    (level,) = plan_levels(400, 600, 160, 1)
+    assert len(passes) == 1 + len(level.tops) * len(level.lefts) - 2
+    assert np.array_equal(resumed.depth, in_tiles(demo).depth)
+
+
+def test_tiles_that_cannot_be_kept_are_told_in_a_sentence(demo: Estimator, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MarigoldError) as caught:
+        in_tiles(demo, folder=tmp_path / "file" / "tiles")
+    assert caught.value.kind == "cannot_write"
+
+
+def test_tiles_that_nobody_went_on_with_are_deleted(tmp_path: Path) -> None:
+    for name, days in (("old", 31), ("new", 29)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1_0_0.npy").touch()
+        os.utime(tmp_path / name, (0, time.time() - days * 24 * 3600))
+    forget_old_tiles(tmp_path)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["new"]
+    forget_old_tiles(tmp_path / "nowhere")
+
+
+def _fine(depth: np.ndarray) -> float:
+    """The energy of what the global pass cannot hold: the depth less itself at the processing resolution."""
+    values = torch.from_numpy(depth)[None, None]
+    coarse = torch.nn.functional.interpolate(values, (106, 160), mode="area")
+    again = torch.nn.functional.interpolate(coarse, depth.shape, mode="bicubic")
+    return float((values - again).square().mean())
