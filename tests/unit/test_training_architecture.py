@@ -10,7 +10,14 @@ from marigold_blender import training
 
 FOLDER = Path(training.__file__).parent
 IN_BLENDER = {"render_process.py", "make_scenes.py", "blend_views.py", "shots.py", "exposure.py", "scene_files.py"}
-NO_TORCH = {"__main__.py", "blend_request.py", "command.py", "evaluate_command.py", "render.py", "textures.py"}  # start at once
+NO_TORCH = {
+    "__main__.py",
+    "blend_request.py",
+    "command.py",
+    "evaluate_command.py",
+    "render.py",
+    "textures.py",
+}  # start at once
 BLENDER_MODULES = {"bpy", "bpy_extras", "mathutils"}
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "tokenizers"}
 FILES = sorted(FOLDER.rglob("*.py"))
