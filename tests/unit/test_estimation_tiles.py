@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
 import time
@@ -18,6 +19,7 @@ from marigold_blender.estimation.estimator import Estimator, Prediction
 from marigold_blender.estimation.tile_fitting import fit_tile, robust_affine
 from marigold_blender.estimation.tiling import enlarged, estimate_in_tiles, forget_old_tiles, plan_levels
 from marigold_blender.settings import MAX_TILING, EstimateSettings
+from marigold_blender.settings_arguments import add_settings_arguments, settings_of
 from tests.unit.checkpoints import DEMO
 
 SETTINGS = EstimateSettings(steps=1, ensemble=1, resolution=160, tiling=1)
@@ -213,3 +215,18 @@ def _fine(depth: np.ndarray) -> float:
     coarse = torch.nn.functional.interpolate(values, (106, 160), mode="area")
     again = torch.nn.functional.interpolate(coarse, depth.shape, mode="bicubic")
     return float((values - again).square().mean())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "doublings"), [([], 0), (["--tiles"], MAX_TILING), (["--tiles", "2"], 2), (["--tiles", "0"], 0)]
+)
+def test_the_command_lines_option(arguments: list[str], doublings: int) -> None:
+    parser = argparse.ArgumentParser()
+    add_settings_arguments(parser)
+    assert settings_of(parser.parse_args(arguments)).tiling == doublings
+
+
+@pytest.mark.parametrize("doublings", [-1, MAX_TILING + 1])
+def test_impossible_doublings_are_refused(doublings: int) -> None:
+    with pytest.raises(MarigoldError, match="tiling"):
+        EstimateSettings(tiling=doublings).resolved(1, 160)
