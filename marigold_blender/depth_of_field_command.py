@@ -10,7 +10,7 @@ from typing import Any
 
 from .clip_paths import is_clip
 from .errors import MarigoldError
-from .lens_arguments import add_lens_arguments, focus_of, lens_of
+from .lens_arguments import add_fog_arguments, add_lens_arguments, focus_of, fog_of, lens_of
 from .progress_line import ProgressLine
 from .settings_arguments import add_settings_arguments, settings_of
 
@@ -32,13 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " (default: estimated)",
     )
     add_lens_arguments(parser)
+    add_fog_arguments(parser)
     add_settings_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Focus the photo or the clip and print where it is."""
-    lens, keys = lens_of(options), focus_of(options)
+    lens, keys, fog = lens_of(options), focus_of(options), fog_of(options)
     lens.check()
+    fog.check()
     from .worker.server.clip_focus_job import ClipFocusRequest, run_clip_focus
     from .worker.server.depth_of_field_job import DepthOfFieldRequest, run_depth_of_field
     from .worker.server.progress import SHARES, Progress
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     result: Any
     try:
         if is_clip(Path(options.photo)):
-            asked = ClipFocusRequest(options.photo, options.output, lens, keys.keys, options.depth, settings)
+            asked = ClipFocusRequest(options.photo, options.output, lens, keys.keys, options.depth, settings, fog)
             result = run_clip_focus(asked, Progress(line.show, SHARES["focus_clip"]), lambda: False)
         elif keys.moves:
             raise MarigoldError(
@@ -56,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             )
         else:
             shares = SHARES["depth_of_field" if options.depth else "estimate_depth_of_field"]
-            request = DepthOfFieldRequest(options.photo, options.output, lens, options.depth, settings)
+            request = DepthOfFieldRequest(options.photo, options.output, lens, options.depth, settings, fog=fog)
             result = run_depth_of_field(request, Progress(line.show, shares), lambda: False)
     finally:
         line.end()

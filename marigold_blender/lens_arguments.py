@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Focus and lens as options of a command line: of `marigold dof` and of `blender --command marigold dof`."""
+"""Focus, lens and fog as options of a command line: of `marigold dof` and of `blender --command marigold dof`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import argparse
 
 from .errors import MarigoldError
 from .focus_keys import FocusKeys, parse_focus
+from .fog_settings import FogSettings
 from .lens_settings import LensSettings
 
 
@@ -39,6 +40,34 @@ def add_lens_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-blur", dest="max_blur_px", type=float, default=0.0, metavar="PX", help="largest radius (0: 10 %% of W)"
     )
+
+
+def add_fog_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options for each field of `FogSettings` but the tilt of the camera, which a command does not know."""
+    parser.add_argument("--fog", type=float, default=0.0, metavar="DENSITY", help="fog: density per unit of distance")
+    parser.add_argument("--fog-start", type=float, default=0.0, metavar="M", help="distance at which the fog begins")
+    parser.add_argument(
+        "--fog-height", type=float, default=0.0, metavar="M", help="height over which it thins (0: as thick everywhere)"
+    )
+    parser.add_argument("--fog-colour", default="", metavar="R,G,B", help="the fog's linear light (0.6,0.7,0.8)")
+
+
+def fog_of(options: argparse.Namespace) -> FogSettings:
+    """The fog that was asked for.
+
+    Raises:
+        MarigoldError: its colour is none (`bad_input`).
+    """
+    colour = FogSettings().colour
+    if options.fog_colour:
+        try:
+            red, green, blue = map(float, options.fog_colour.split(","))
+        except ValueError as error:
+            raise MarigoldError(
+                "bad_input", f"“{options.fog_colour}” is no colour: give it like 0.6,0.7,0.8."
+            ) from error
+        colour = (red, green, blue)
+    return FogSettings(options.fog, options.fog_start, options.fog_height, colour)
 
 
 def lens_of(options: argparse.Namespace) -> LensSettings:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..marigold_blender.clip_paths import is_clip
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.lens_arguments import add_lens_arguments, focus_of, lens_of
+from ..marigold_blender.lens_arguments import add_fog_arguments, add_lens_arguments, focus_of, fog_of, lens_of
 from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
 from . import session
 from .photo_task import wait_printing
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--depth", default="", help="NAME_depth.exr, or an EXR with a Z pass in metres (default: estimated)"
     )
     add_lens_arguments(parser)
+    add_fog_arguments(parser)
     add_settings_arguments(parser)
 
 
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
             "depth": str(Path(options.depth).absolute()) if options.depth else "",
             "output": str(output),
             "lens": lens_of(options).to_json(),
+            "fog": fog_of(options).to_json(),
             "settings": settings_of(options).to_json(),
         }
         if is_clip(photo):

@@ -22,11 +22,13 @@ class FocusedPicture:
 
     Attributes:
         radius: [H, W] float32, signed, in pixels, within the largest blur.
+        distance: [H, W] planar distances, in metres or in the depth's assumed units.
         lens: in the units of the distances; focal_px: of its camera.
         focal_origin: where focal_px comes from: `given`, `exif_35mm`, `exif_sensor` or `assumed`.
     """
 
     radius: np.ndarray
+    distance: np.ndarray
     lens: ThinLens
     focal_px: float
     focal_origin: str
@@ -54,7 +56,7 @@ def focus_picture(
         origin = origin if camera.focal_px else "assumed"
     distances, lens = _focused(settings, depth, focal_px, width, within)
     largest = np.float32(settings.largest_blur_px(width))
-    return FocusedPicture(lens.radius_px(distances).clip(-largest, largest), lens, focal_px, origin)
+    return FocusedPicture(lens.radius_px(distances).clip(-largest, largest), distances, lens, focal_px, origin)
 
 
 def _focused(

@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 
 from ..errors import MarigoldError
+from ..fog_settings import FogSettings
 from ..lens_settings import LensSettings
 from . import depth_of_field_sockets as names
 from .compositor import animation_of
@@ -50,6 +51,22 @@ def lens_settings(node: bpy.types.Node) -> LensSettings:
     )
 
 
+def fog_settings(scene: bpy.types.Scene, node: bpy.types.Node) -> FogSettings:
+    """The fog of the pass's inputs. It lies level where the pass knows how the camera is tilted."""
+    colour = node.inputs[names.FOG_COLOUR].default_value
+    up = (0.0, 1.0, 0.0)
+    if node.inputs[names.RAY].is_linked and scene.camera is not None:
+        x, y, z = scene.camera.matrix_world.to_3x3().normalized()[2]  # what the camera's axes add to the world's Z
+        up = (x, y, z)
+    return FogSettings(
+        density=node.inputs[names.FOG_DENSITY].default_value,
+        start=node.inputs[names.FOG_START].default_value,
+        height=node.inputs[names.FOG_HEIGHT].default_value if node.inputs[names.RAY].is_linked else 0.0,
+        colour=(colour[0], colour[1], colour[2]),
+        up=up,
+    )
+
+
 def write_sharp_picture(scene: bpy.types.Scene, folder: Path) -> dict[str, Any]:
     """Write the photo of the pass's depth, and the depth, for the worker: fields of its request.
 
@@ -70,7 +87,12 @@ def write_sharp_picture(scene: bpy.types.Scene, folder: Path) -> dict[str, Any]:
     (folder / "depth.json").write_text(depth.marigold.record, encoding="utf-8")
     original = Path(record.source)
     source = original if original.is_file() else write_image_pixels(photo, folder)
-    return {"photo": str(source), "depth": str(folder / "depth.npy"), "lens": lens_settings(node).to_json()}
+    return {
+        "photo": str(source),
+        "depth": str(folder / "depth.npy"),
+        "lens": lens_settings(node).to_json(),
+        "fog": fog_settings(scene, node).to_json(),
+    }
 
 
 def clip_request(scene: bpy.types.Scene) -> dict[str, Any]:
@@ -90,6 +112,7 @@ def clip_request(scene: bpy.types.Scene) -> dict[str, Any]:
         "clip": str(file_pattern(depth.marigold.photo)),
         "depth": str(Path(bpy.path.abspath(depth.filepath)).parent),
         "lens": lens.to_json(),
+        "fog": fog_settings(scene, node).to_json(),
         "keys": [[frame, value_at(scene, focus, frame)] for frame in range(frames[0], frames[1] + 1)],
     }
 

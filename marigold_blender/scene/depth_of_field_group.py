@@ -24,6 +24,7 @@ SHAPES = {3: "TRIANGLE", 4: "SQUARE", 5: "PENTAGON", 6: "HEXAGON", 7: "HEPTAGON"
 DEFOCUS_EXCESS, SMALLEST_DISC = 0.4, 1.633
 PEAKING_COLOUR = (1.0, 0.15, 0.0, 1.0)
 PEAKING_SHARP_PX = 1.0
+SMALL = 1e-2
 DENSEST = 30.0  # exponent of the fog below the camera: e^30 leaves nothing to see
 
 Socket: TypeAlias = bpy.types.NodeSocket
@@ -142,8 +143,12 @@ def _fog(nodes: NodeMath, inputs: dict[str, Socket], distance: Socket) -> Socket
     way = nodes.multiply(nodes.largest(nodes.subtract(distance, inputs[names.FOG_START]), 0.0), stretch)
     height = inputs[names.FOG_HEIGHT]
     climbed = nodes.divide(nodes.multiply(distance, slope), nodes.largest(height, names.TINY))
-    q = nodes.add(nodes.largest(climbed, -DENSEST), 1e-4)  # not 0, where the quotient has its limit 1
-    layered = nodes.divide(nodes.subtract(1.0, nodes.exponential(nodes.multiply(q, -1.0))), q)
+    q = nodes.largest(climbed, -DENSEST)
+    is_small = nodes.math("LESS_THAN", nodes.math("ABSOLUTE", q), SMALL)  # there the quotient is 1 - q / 2
+    quotient = nodes.divide(
+        nodes.subtract(1.0, nodes.exponential(nodes.multiply(q, -1.0))), nodes.add(q, is_small, "Never 0")
+    )
+    layered = nodes.choose(is_small, quotient, nodes.subtract(1.0, nodes.multiply(q, 0.5)))
     mean = nodes.choose(nodes.math("GREATER_THAN", height, 0.0), 1.0, layered, "Mean density")
     depth = nodes.multiply(nodes.multiply(inputs[names.FOG_DENSITY], way), mean, "Optical depth")
     swallowed = nodes.subtract(1.0, nodes.exponential(nodes.multiply(depth, -1.0)), "Fog")

@@ -9,6 +9,8 @@ from marigold_blender.depth_of_field import blurring
 from marigold_blender.depth_of_field.blurring import blur_picture
 from marigold_blender.depth_of_field.bokeh import Bokeh, bokeh_kernel
 from marigold_blender.depth_of_field.snapping import snap_edges
+from marigold_blender.fog_settings import FogSettings
+from marigold_blender.geometry.fog import add_fog
 from marigold_blender.geometry.thin_lens import ThinLens
 
 ROUND = Bokeh()
@@ -150,3 +152,25 @@ def test_a_slanted_surface_is_not_snapped():
     floor = np.tile(np.linspace(-8.0, 8.0, 80, dtype=np.float32)[:, None], (1, 100))
     light = np.random.default_rng(2).random((80, 100, 3), np.float32)
     assert (snap_edges(light, floor, softness_px=8.0) == floor).all()
+
+
+def test_fog_swallows_light_by_beer_and_lambert_and_keeps_alpha():
+    light = np.full((4, 5, 4), 0.5, np.float32)
+    distance = constant(4, 5, 6.0)
+    distance[0] = np.inf
+    fog = FogSettings(density=0.3, start=2.0, colour=(0.1, 0.2, 0.9))
+    seen = add_fog(light, distance, focal_px=1e6, fog=fog)
+    left = math.exp(-0.3 * 4.0)
+    assert seen[2, 2, :3] == pytest.approx([0.5 * left + 0.5 * (1 - left) * own for own in fog.colour], rel=1e-4)
+    assert seen[0, 2, :3] == pytest.approx([0.5 * own for own in fog.colour], rel=1e-4)  # half covered
+    assert (seen[..., 3] == 0.5).all()
+
+
+def test_layered_fog_is_the_integral_along_the_ray():
+    fog = FogSettings(density=0.5, height=0.3, colour=(1.0, 1.0, 1.0))
+    seen = add_fog(np.zeros((64, 96, 3), np.float32), constant(64, 96, 2.5), focal_px=100.0, fog=fog)[..., 0]
+    for row, column in ((3, 10), (31, 50), (60, 90)):
+        x, y = (column + 0.5 - 48) / 100, (32 - row - 0.5) / 100
+        along = (np.arange(4000) + 0.5) / 4000 * 2.5
+        depth = (0.5 * np.exp(-along * y / 0.3)).sum() * math.sqrt(1 + x * x + y * y) * 2.5 / 4000
+        assert seen[row, column] == pytest.approx(1 - math.exp(-depth), abs=1e-3)

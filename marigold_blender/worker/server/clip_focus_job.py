@@ -21,11 +21,12 @@ from ...depth_of_field.lens import focus_picture
 from ...depth_of_field.scene_depth import SceneDepth, estimated_depth, read_scene_depth
 from ...errors import MarigoldError
 from ...focus_keys import FocusKeys
+from ...fog_settings import FogSettings
 from ...lens_settings import LensSettings
 from ...photos.light import check_format, read_light, write_light
 from ...settings import EstimateSettings
 from .clip_job import estimate_frame, frame_file
-from .depth_of_field_job import blur, check_same_size, check_writable
+from .depth_of_field_job import blur, check_same_size, check_writable, in_fog
 
 DEFAULT_DIGITS, DEFAULT_SUFFIX = 4, ".png"
 
@@ -41,6 +42,7 @@ class ClipFocusRequest:
         keys: [frame, focus] …, for `focus_m` where the lens counts in metres, else for `focus`.
         depth: a depth sequence (folder or record), or a name with # of depth files or Z passes; empty: each frame is
             estimated with `settings`.
+        fog: laid over every frame before it is focused.
     """
 
     clip: str
@@ -49,6 +51,7 @@ class ClipFocusRequest:
     keys: tuple[tuple[int, float], ...] = ()
     depth: str = ""
     settings: EstimateSettings = field(default_factory=EstimateSettings)
+    fog: FogSettings = field(default_factory=FogSettings)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ClipFocusRequest:
@@ -57,6 +60,8 @@ class ClipFocusRequest:
         given["keys"] = tuple((int(frame), float(value)) for frame, value in data.get("keys", ()))
         if "settings" in data:
             given["settings"] = EstimateSettings.from_json(data["settings"])
+        if "fog" in data:
+            given["fog"] = FogSettings.from_json(data["fog"])
         return cls(**given)
 
     def lens_at(self, frame: int) -> LensSettings:
@@ -92,6 +97,7 @@ def run_clip_focus(
     for number in frame_numbers(clip)[:1] + [key[0] for key in request.keys]:
         request.lens_at(number).check()
     pattern = _pattern(Path(request.output), clip)
+    request.fog.check()
     name, target = _files_of(pattern, clip)
     depth_of = _depths(request, clip, cancelled)
     deciding = {"clip": str(clip.path.absolute()), "fingerprint": fingerprint(clip), **_without_paths(request)}
@@ -107,6 +113,7 @@ def run_clip_focus(
             depth, lens = depth_of(frame), request.lens_at(frame.number)
             check_same_size(light, depth.values)
             focused = focus_picture(lens, depth, light.camera, within=False)
+            light = in_fog(light, focused, request.fog)
             focused_light = blur(light, focused.radius, depth.soft_edge_px, lens, lambda *_: None, cancelled)
             write_light(focused_light, target(frame.number))
             states.note(frame.number)
@@ -169,6 +176,7 @@ def _without_paths(request: ClipFocusRequest) -> dict[str, Any]:
     """What decides the frames, besides the clip."""
     return {
         "lens": request.lens.to_json(),
+        "fog": request.fog.to_json(),
         "keys": [list(key) for key in request.keys],
         "depth": str(Path(request.depth).absolute()) if request.depth else "",
         "settings": {} if request.depth else request.settings.to_json(),

@@ -20,6 +20,8 @@ import numpy as np
 from ...depth_of_field.lens import FocusedPicture, focus_picture
 from ...depth_of_field.scene_depth import SceneDepth, read_radii, read_scene_depth
 from ...errors import MarigoldError
+from ...fog_settings import FogSettings
+from ...geometry.fog import add_fog
 from ...lens_settings import LensSettings
 from ...photos.light import Light, check_format, read_light, write_light
 from ...settings import EstimateSettings
@@ -36,6 +38,7 @@ class DepthOfFieldRequest:
         depth: path of its depth (see `depth_of_field.scene_depth`); empty: estimated with `settings`.
         radius: in the place of depth and focus, an EXR of signed blur radii in pixels, as the pass in Blender saves
             with each render.
+        fog: laid over the picture before it is focused, as the scene would be in it; not with `radius`.
     """
 
     photo: str
@@ -44,6 +47,7 @@ class DepthOfFieldRequest:
     depth: str = ""
     settings: EstimateSettings = field(default_factory=EstimateSettings)
     radius: str = ""
+    fog: FogSettings = field(default_factory=FogSettings)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DepthOfFieldRequest:
@@ -51,6 +55,8 @@ class DepthOfFieldRequest:
         given["lens"] = LensSettings.from_json(data["lens"])
         if "settings" in data:
             given["settings"] = EstimateSettings.from_json(data["settings"])
+        if "fog" in data:
+            given["fog"] = FogSettings.from_json(data["fog"])
         return cls(**given)
 
 
@@ -94,6 +100,7 @@ def run_depth_of_field(
     """
     started = time.monotonic()
     request.lens.check()
+    request.fog.check()
     output = Path(request.output)
     check_format(output)
     check_writable(output)
@@ -101,6 +108,8 @@ def run_depth_of_field(
     light = read_light(Path(request.photo))
     check_format(output, alpha=light.pixels.shape[2] == 4)
     radius, soft_edge_px, focused = _radii(request, light, report, cancelled)
+    if focused is not None:
+        light = in_fog(light, focused, request.fog)
     report("reading", 1, 1)
     report("importing", 0, 1)  # torch
     blurred = blur(light, radius, soft_edge_px, request.lens, lambda d, n: report("blurring", d, n), cancelled)
@@ -150,6 +159,13 @@ def _estimate(
         asked = EstimateRequest(request.photo, "depth", folder, request.settings)
         result = run_estimate(asked, report_all_but_writing, cancelled)
         return read_scene_depth(Path(result.files["depth"]))
+
+
+def in_fog(light: Light, focused: FocusedPicture, fog: FogSettings) -> Light:
+    """The sharp picture in fog, where there is any."""
+    if not fog.density:
+        return light
+    return replace(light, pixels=add_fog(light.pixels, focused.distance, focused.focal_px, fog))
 
 
 def blur(
