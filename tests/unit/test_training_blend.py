@@ -58,7 +58,8 @@ def test_a_cancelled_training_goes_on_and_ends_with_a_model(request_, tmp_path):
 def test_a_killed_renderer_s_parent_takes_it_along(request_, tmp_path):
     """The worker is killed while Blender renders for it: no Blender is left running."""
     program = (
-        "import json, sys; from marigold_blender.training.blend_request import *; from marigold_blender.training.blend_training import *; "
+        "import json, sys; from marigold_blender.training.blend_request import *; "
+        "from marigold_blender.training.blend_training import *; "
         "train_on_blend(BlendTraining(**json.loads(sys.argv[1])), lambda *at: print(*at, flush=True), lambda: False)"
     )
     many = {**request_.to_json(), "pictures": 400}
