@@ -1,7 +1,8 @@
 """Blurs part 4's rendered scenes in Blender's compositor: by its plain Defocus, and by the pass's node group.
 
-`python -m tests.acceptance.thin_lens_compositor SCENE.npz TARGET.npz` in an environment with bpy; TARGET holds `plain`
-and `nodes` [H, W, 3] scene-linear, and the seconds that each took.
+`python -m tests.acceptance.thin_lens_compositor SCENE.npz TARGET.npz LARGEST` in an environment with bpy; LARGEST is the
+largest blur radius as a share of the width. TARGET holds `plain` and `nodes` [H, W, 3] scene-linear, and the seconds
+that each took.
 """
 
 import json
@@ -16,20 +17,18 @@ from marigold_blender.scene.compositor import create_compositing, output_socket
 from marigold_blender.scene.depth_of_field_group import Aperture, build_group, set_aperture
 from tests.blender.composited import composite
 
-LARGEST_BLUR = 0.1  # of the width, for both
-
 
 def main() -> None:
     given = np.load(sys.argv[1])
     about = json.loads(Path(sys.argv[1]).with_suffix(".json").read_text())
     results = {}
-    for method in (plain_defocus, node_group):
+    for name, method in (("plain", plain_defocus), ("nodes", node_group)):
         scene, picture, depth = prepare(given["sharp"], given["depth"], about)
-        method(scene, picture, depth, about)
+        method(scene, picture, depth, about, float(sys.argv[3]) * scene.render.resolution_x)
         started = time.perf_counter()
-        results[method.__name__.split("_")[0]] = composite(scene)[..., :3]
-        results[f"{method.__name__.split('_')[0]}_seconds"] = time.perf_counter() - started
-    np.savez(sys.argv[2], plain=results["plain"], nodes=results["node"], **{k: results[k] for k in results if "_" in k})
+        results[name] = composite(scene)[..., :3]
+        results[f"{name}_seconds"] = time.perf_counter() - started
+    np.savez(sys.argv[2], **results)
 
 
 def prepare(sharp: np.ndarray, depth: np.ndarray, about: dict) -> tuple[bpy.types.Scene, object, object]:
@@ -57,11 +56,11 @@ def prepare(sharp: np.ndarray, depth: np.ndarray, about: dict) -> tuple[bpy.type
     return scene, *sockets
 
 
-def plain_defocus(scene: bpy.types.Scene, picture: object, depth: object, about: dict) -> None:
+def plain_defocus(scene: bpy.types.Scene, picture: object, depth: object, about: dict, largest: float) -> None:
     tree = output_socket(_tree(picture)).id_data
     node = tree.nodes.new("CompositorNodeDefocus")
     node.use_zbuffer, node.f_stop, node.scene = True, about["fstop"], scene
-    node.blur_max = LARGEST_BLUR * scene.render.resolution_x
+    node.blur_max = largest
     if hasattr(node, "use_preview"):
         node.use_preview = False
     tree.links.new(picture, node.inputs["Image"])
@@ -69,12 +68,12 @@ def plain_defocus(scene: bpy.types.Scene, picture: object, depth: object, about:
     tree.links.new(node.outputs[0], output_socket(tree))
 
 
-def node_group(scene: bpy.types.Scene, picture: object, depth: object, about: dict) -> None:
+def node_group(scene: bpy.types.Scene, picture: object, depth: object, about: dict, largest: float) -> None:
     tree = _tree(picture)
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree = build_group()
     width = scene.render.resolution_x
-    set_aperture(node.node_tree, Aperture(max_blur_px=LARGEST_BLUR * width))
+    set_aperture(node.node_tree, Aperture(max_blur_px=largest))
     for name, value in (
         ("Metric", 1.0),
         ("Depth Is Distance", 1.0),

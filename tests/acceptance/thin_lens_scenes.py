@@ -10,9 +10,8 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import bpy
 import numpy as np
@@ -22,48 +21,12 @@ from marigold_blender.training.scenes.passes import prepare_render, render_passe
 from marigold_blender.training.scenes.stage import Stage
 from marigold_blender.training.scenes.viewpoints import choose_views, place_camera
 from marigold_blender.training.textures import make_textures
+from tests.acceptance.thin_lens_list import SCENES, LensScene
 
 WIDTH, HEIGHT = 640, 360
 SEED = 404  # of no data set
 FAR_M = 1000.0
 SHARP_NEEDS = 4  # times fewer samples: without a lens to scatter them, the denoiser is done sooner
-
-
-@dataclass(frozen=True)
-class LensScene:
-    """A scene of a family and how it is focused.
-
-    Attributes:
-        blurred: what is out of focus: the background (focus on the nearest fifth) or the foreground (on the farthest).
-        circle: diameter of the blur circle of the far or near end, as a share of the width.
-    """
-
-    family: str
-    index: int
-    blurred: Literal["background", "foreground"]
-    circle: float
-
-    @property
-    def name(self) -> str:
-        return f"{self.family}_{self.blurred}"
-
-
-SCENES = (
-    LensScene("rooms", 0, "background", 0.025),
-    LensScene("tabletops", 1, "foreground", 0.04),
-    LensScene("streets", 0, "background", 0.02),
-    LensScene("closeups", 1, "foreground", 0.03),
-    LensScene("terrain", 0, "background", 0.03),
-    LensScene("corridors", 1, "foreground", 0.025),
-    LensScene("tabletops", 0, "background", 0.04),
-    LensScene("rooms", 1, "foreground", 0.03),
-    LensScene("corridors", 0, "background", 0.02),
-    LensScene("shelves", 1, "foreground", 0.015),
-    LensScene("closeups", 0, "background", 0.03),
-    LensScene("streets", 1, "foreground", 0.025),
-    LensScene("shelves", 0, "background", 0.015),
-    LensScene("terrain", 1, "foreground", 0.03),
-)
 
 
 def main() -> None:
