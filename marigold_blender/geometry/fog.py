@@ -41,7 +41,7 @@ def _swallowed(distance: np.ndarray, focal_px: float, fog: FogSettings) -> np.nd
     y = (height / 2 - np.arange(height, dtype=np.float32)[:, None] - 0.5) / focal_px
     far = np.minimum(distance, np.float32(1e10))  # the sky, as Blender's Z pass has it
     way = np.maximum(far - fog.start, 0.0) * np.sqrt(x * x + y * y + 1.0)
-    mean = np.float32(1.0)
+    mean: np.ndarray = np.ones((), np.float32)
     if fog.height > 0.0:
         climb = x * fog.up[0] + y * fog.up[1] - fog.up[2]
         q = np.maximum(far * climb / fog.height, -DENSEST)
