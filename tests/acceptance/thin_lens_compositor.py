@@ -1,8 +1,8 @@
 """Blurs part 4's rendered scenes in Blender's compositor: by its plain Defocus, and by the pass's node group.
 
-`python -m tests.acceptance.thin_lens_compositor SCENE.npz TARGET.npz LARGEST` in an environment with bpy; LARGEST is the
-largest blur radius as a share of the width. TARGET holds `plain` and `nodes` [H, W, 3] scene-linear, and the seconds
-that each took.
+`python -m tests.acceptance.thin_lens_compositor SCENE.npz TARGET.npz LARGEST` in an environment with bpy; LARGEST is
+the largest blur radius as a share of the width. TARGET holds `plain` and `nodes` [H, W, 3] scene-linear, and the
+seconds that each took.
 """
 
 import json
