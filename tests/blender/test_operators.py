@@ -229,6 +229,7 @@ def test_enabling_is_light(extension_zip, tmp_path):
     program = f"""
 import json, os, subprocess, sys, threading, time
 os.environ["BLENDER_USER_RESOURCES"] = {str(tmp_path)!r}
+sys.dont_write_bytecode = False  # as in everyone's Blender
 import bpy
 bpy.ops.extensions.package_install_files(filepath={str(extension_zip)!r}, repo="user_default", enable_on_install=False)
 bpy.ops.preferences.addon_enable(module={MODULE!r})  # compiles the bytecode
