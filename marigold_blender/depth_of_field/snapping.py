@@ -37,6 +37,15 @@ def snap_edges(light: np.ndarray, radius: np.ndarray, softness_px: float) -> np.
     reach = math.ceil(softness_px)
     if reach < 1:
         return radius
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)  # many small steps: see `blurring`
+    try:
+        return _snapped(light, radius, reach)
+    finally:
+        torch.set_num_threads(cores)
+
+
+def _snapped(light: np.ndarray, radius: np.ndarray, reach: int) -> np.ndarray:
     blur = torch.from_numpy(radius)
     steep = (_greatest(blur, 1) + _greatest(-blur, 1)) > 2 * STEEP
     nearest, farthest = -_greatest(-blur, reach), _greatest(blur, reach)

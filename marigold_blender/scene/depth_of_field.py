@@ -24,7 +24,7 @@ from .compositor import (
     remove_compositing,
 )
 from .depth_image import is_depth_image, is_of_render
-from .depth_of_field_group import DEFOCUS, GROUP_NAME, Aperture, build_group, set_aperture
+from .depth_of_field_group import DEFOCUS, DEFOCUS_EXCESS, GROUP_NAME, Aperture, build_group, set_aperture
 from .depth_of_field_lens import adopt_camera, adopt_depth
 from .depth_of_field_nodes import (
     BEFORE,
@@ -90,7 +90,7 @@ def add_pass(
         set_aperture(node.node_tree, aperture)
     limit = node.node_tree.nodes[DEFOCUS]
     if limit.blur_max == 0.0:  # Defocus would blur nothing
-        limit.blur_max = LARGEST_BLUR * node.inputs[names.WIDTH].default_value
+        limit.blur_max = LARGEST_BLUR * node.inputs[names.WIDTH].default_value - DEFOCUS_EXCESS
     return node
 
 

@@ -90,7 +90,7 @@ def set_aperture(group: bpy.types.NodeTree, aperture: Aperture) -> None:
     """Give the group an aperture; what Defocus has no polygon for is round."""
     node = group.nodes[DEFOCUS]
     node.bokeh = SHAPES.get(aperture.blades, "CIRCLE")
-    node.blur_max = aperture.max_blur_px
+    node.blur_max = max(aperture.max_blur_px - DEFOCUS_EXCESS, 0.0)
     if aperture.blades in SHAPES:
         # Defocus has a corner at the top and turns clockwise; Cycles has a side on the right and turns the other way.
         step = 2 * math.pi / aperture.blades
@@ -104,7 +104,7 @@ def aperture_of(group: bpy.types.NodeTree) -> Aperture:
     blades = next((count for count, shape in SHAPES.items() if shape == node.bokeh), 0)
     step = 2 * math.pi / blades if blades else math.pi
     rotation = (math.pi / 2 - node.angle - step / 2) % step if blades else 0.0
-    return Aperture(blades, rotation, node.blur_max)
+    return Aperture(blades, rotation, node.blur_max + DEFOCUS_EXCESS)
 
 
 def _strength_of_f_stop(nodes: NodeMath, inputs: dict[str, Socket]) -> Socket:

@@ -114,7 +114,7 @@ def test_adding_again_updates_and_never_duplicates(dof, extension, compositor, d
     assert second.inputs["Focus"].default_value == pytest.approx(0.8)
     assert second.inputs["Blur at Far"].default_value == pytest.approx(7.0)
     aperture = extension("marigold_blender.scene.depth_of_field_group").aperture_of(second.node_tree)
-    assert (aperture.blades, aperture.max_blur_px) == (6, 9.0)
+    assert (aperture.blades, aperture.max_blur_px) == pytest.approx((6, 9.0))
     assert aperture.rotation == pytest.approx(0.2, abs=1e-5)
 
 
