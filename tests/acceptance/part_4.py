@@ -33,6 +33,10 @@ SAMPLES = 512
 METHODS = ("sharp", "plain", "nodes", "best")
 ENVIRONMENTS = {"4.2": ".venv-bpy42", "4.5": ".venv", "5.2": ".venv-bpy52"}
 FRAMES = 48
+PICTURE = (
+    "![Sharp, Cycles' thin lens, Best, Nodes](pictures/depth_of_field_scenes.jpg)\n\n"
+    "*From left to right: the sharp picture, Cycles' thin lens, Best, Nodes.*"
+)
 
 
 def main() -> None:
@@ -50,6 +54,33 @@ def main() -> None:
     acceptance.step("speed", speed)
     acceptance.step("killed_clip", killed_clip)
     acceptance.finish()
+    document(acceptance.results)
+
+
+def document(results: dict[str, Any]) -> None:
+    """Put the table and the pictures into docs/depth-of-field.md."""
+    rows = [(scene, results[scene.name]) for scene in SCENES if scene.name in results]
+    lines = [
+        "| scene | blurred | largest circle | untouched | Defocus | Nodes | Best |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for scene, row in rows:
+        values = " | ".join(f"{row[method]:.4f}" for method in METHODS)
+        lines.append(
+            f"| {scene.family} {scene.index} | {scene.blurred} | {row['largest_circle_percent']} % | {values} |"
+        )
+    means = " | ".join(f"**{results['means'][method]:.4f}**" for method in METHODS)
+    lines += [f"| mean | | | {means} |", "", PICTURE]
+    page = ROOT / "docs" / "depth-of-field.md"
+    before, rest = page.read_text(encoding="utf-8").split("<!-- measured -->\n")
+    after = rest.split("<!-- /measured -->")[1]
+    text = f"{before}<!-- measured -->\n" + "\n".join(lines) + f"\n<!-- /measured -->{after}"
+    page.write_text(text, encoding="utf-8")
+    shown = [
+        Image.open(KEPT / "thin_lens" / f"{scene.name}.jpg") for scene, row in rows if scene.blurred == "foreground"
+    ]
+    strips = [np.asarray(picture.resize((picture.width // 2, picture.height // 2))) for picture in shown[:4]]
+    Image.fromarray(np.concatenate(strips)).save(ROOT / "docs/pictures/depth_of_field_scenes.jpg", quality=88)
 
 
 def against_cycles(scene: LensScene) -> dict[str, Any]:
