@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .clip_paths import is_clip
 from .errors import MarigoldError
 from .progress_line import ProgressLine
 from .settings_arguments import add_settings_arguments, settings_of
@@ -42,28 +43,36 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def estimate(options: argparse.Namespace) -> int:
-    """`marigold estimate`: every photo is tried; the exit code is 0 only if all came out."""
+    """`marigold estimate`: every photo and clip is tried; the exit code is 0 only if all came out."""
     settings = settings_of(options)
     _quieten_libraries()
+    from .worker.server.clip_job import ClipRequest, run_clip
     from .worker.server.estimate_job import EstimateRequest, run_estimate
-    from .worker.server.progress import Progress
+    from .worker.server.progress import SHARES, Progress
 
     results: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     for photo, name in zip(options.photos, unique_names(options.photos), strict=True):
         line = ProgressLine(photo)
-        request = EstimateRequest(photo, name, options.output, settings)
+        written: list[str]
         try:
-            result = run_estimate(request, Progress(line.show), lambda: False)
+            if is_clip(Path(photo)):
+                progress = Progress(line.show, SHARES["estimate_clip"])
+                clip = run_clip(ClipRequest(photo, options.output, settings), progress, lambda: False)
+                result, written = clip.to_json(), [clip.record]
+            else:
+                request = EstimateRequest(photo, name, options.output, settings)
+                estimated = run_estimate(request, Progress(line.show), lambda: False)
+                result, written = estimated.to_json(), list(estimated.files.values())
         except MarigoldError as error:
             line.end()
             failures.append({"photo": photo, "error": error.to_json()})
             print(f"{photo}: {error.message}", file=sys.stderr)
             continue
         line.end()
-        results.append(result.to_json())
+        results.append(result)
         if not options.json:
-            for path in result.files.values():
+            for path in written:
                 if Path(path) != Path(photo):  # shown by Blender as it is: nothing was written
                     print(path)
     if options.json:
@@ -110,7 +119,7 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("estimate", help="estimate the depth of photos")
+    command = commands.add_parser("estimate", help="estimate the depth of photos and clips")
     command.add_argument("photos", nargs="+", metavar="PHOTO")
     command.add_argument("--output", required=True, metavar="DIR", help="folder for the files; made if it is missing")
     add_settings_arguments(command)

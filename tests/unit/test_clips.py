@@ -124,6 +124,17 @@ def test_the_depth_of_a_clip_goes_on_where_it_was_stopped(sequence, tmp_path, mo
     assert not list((tmp_path / "out").glob(".*"))
 
 
+def test_the_command_estimates_clips_beside_photos(sequence, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MARIGOLD_CACHE", str(tmp_path / "cache"))
+    photo = sequence / "shot_0011.png"
+    command = ["estimate", str(sequence), str(photo), "--steps", "1", "--resolution", "64", "--json"]
+    assert cli.main([*command, "--output", str(tmp_path / "out")]) == 0
+    clip, still = json.loads(capsys.readouterr().out)["results"]
+    assert (clip["first"], clip["last"]) == (11, 16)
+    assert Path(clip["record"]).is_file()
+    assert Path(still["files"]["depth"]).is_file()
+
+
 def contrast(path: Path, half: slice) -> float:
     return float(np.asarray(Image.open(path).convert("L"), np.float32)[10:-10, half].std())
 
