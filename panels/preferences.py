@@ -75,6 +75,7 @@ class MarigoldPreferences(bpy.types.AddonPreferences):
         items=[
             ("auto", "Automatic", "The graphics card if there is one that fits, else the processor"),
             ("cuda", "CUDA or ROCm", "An NVIDIA card, or an AMD card with ROCm"),
+            ("xpu", "Intel GPU", "Intel's graphics, with the runtime's XPU build"),
             ("mps", "Apple GPU", "The graphics of an Apple chip"),
             ("cpu", "Processor", "Slow, and works everywhere"),
         ],
@@ -84,10 +85,10 @@ class MarigoldPreferences(bpy.types.AddonPreferences):
         name="Precision",
         description="Number format of weights and computing",
         items=[
-            ("auto", "Automatic", "What is known to be safe on the device"),
+            ("auto", "Automatic", "What is fastest and safe for the device and the model"),
             ("float32", "Single", "32 bits a number: exact, most memory"),
             ("bfloat16", "Brain Float", "16 bits: half the memory, coarse, no overflow"),
-            ("float16", "Half", "16 bits: half the memory; some cards give black pictures"),
+            ("float16", "Half", "16 bits: half the memory; what overflows is computed again in single precision"),
         ],
         default="auto",
     )

@@ -39,6 +39,10 @@ def steps(window):
                 bpy.ops.marigold.delete_model(model=MODEL)
                 bpy.ops.marigold.download_model("INVOKE_DEFAULT", model=MODEL)
                 downloads += 1
+        for made in [
+            thing for thing in bpy.data.objects if thing.type in ("MESH", "CAMERA") and thing.data.marigold.depth
+        ]:
+            bpy.data.objects.remove(made)  # drawing ever more of them by software would take all the time
         window.region("VIEW_3D", "UI").tag_redraw()
         yield STEP_S
     window.screenshot("1_both")
