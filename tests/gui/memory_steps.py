@@ -1,7 +1,7 @@
 """Steps in a real window: many jobs whose results are deleted; how much Blender and the worker have grown.
 
-Arguments: the photo; vertices; how many jobs before the first measurement; how many after it. Undo is cleared after each:
-thirty-two steps with a mesh each would leave the allocator with holes that have nothing to do with jobs.
+Arguments: the photo; vertices; how many jobs before the first measurement; how many after it. Undo is cleared after
+each: thirty-two steps with a mesh each would leave the allocator with holes that have nothing to do with jobs.
 """
 
 import gc
