@@ -11,7 +11,7 @@ from ..marigold_blender.scene.depth_of_field import add_pass, connect_fog_ray, r
 from ..marigold_blender.scene.depth_of_field_best import is_best, is_clip_pass, show_nodes
 from ..marigold_blender.scene.depth_of_field_group import Aperture, aperture_of
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
-from ..marigold_blender.scene.depth_of_field_render import remove_savers
+from ..marigold_blender.scene.depth_of_field_render import remove_savers, saves
 from . import session
 from .focus_task import FocusTask, run_focus_blocking
 from .render_focus import focus_renders
@@ -34,6 +34,7 @@ INPUTS = {
     "mask_far": names.MASK_FAR,
     "mask_softness": names.MASK_SOFTNESS,
 }
+NOT_KEPT = {"SKIP_SAVE"}  # a button must not start from what an earlier one was given
 SOCKETS = {socket.name: socket for socket in names.FLOATS}
 
 
@@ -41,7 +42,9 @@ def _input(name: str) -> object:
     """A property for an input of the pass. Its range is not limited: a number that cannot be is told, not clipped."""
     socket = SOCKETS[name]
     subtype = socket.subtype if socket.subtype == "DISTANCE" else "NONE"
-    return FloatProperty(name=name, description=socket.description, default=socket.default, subtype=subtype)
+    return FloatProperty(
+        name=name, description=socket.description, default=socket.default, subtype=subtype, options=NOT_KEPT
+    )
 
 
 class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
@@ -53,10 +56,12 @@ class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
     depth: StringProperty(
         name="Depth",
         description="Name of the depth image. Empty: the one that the pass has, else the Z pass of the render",
+        options=NOT_KEPT,
     )
     method: EnumProperty(
         name="Method",
-        description="How the blur is made",
+        description="How the blur is made. If it is not given, it stays as it is",
+        options=NOT_KEPT,
         items=[
             ("NODES", "Nodes", "Blender's Defocus, in the compositor: at once, and by frame"),
             (
@@ -81,20 +86,27 @@ class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
     mask_near: _input(names.MASK_NEAR)
     mask_far: _input(names.MASK_FAR)
     mask_softness: _input(names.MASK_SOFTNESS)
-    blades: IntProperty(name="Blades", description="Corners of the aperture, 3 to 8. 0: round", default=0, min=0, max=8)
-    rotation: FloatProperty(name="Rotation", description="Rotation of the aperture", subtype="ANGLE")
+    blades: IntProperty(
+        name="Blades", description="Corners of the aperture, 3 to 8. 0: round", min=0, max=8, options=NOT_KEPT
+    )
+    rotation: FloatProperty(name="Rotation", description="Rotation of the aperture", subtype="ANGLE", options=NOT_KEPT)
     max_blur: FloatProperty(
-        name="Largest Blur", description="Largest blur radius in pixels. 0: a tenth of the width", min=0.0
+        name="Largest Blur",
+        description="Largest blur radius in pixels. 0: a tenth of the width",
+        min=0.0,
+        options=NOT_KEPT,
     )
     match_render: BoolProperty(
         name="Match Render",
         description="Also set the render size to the photo's and the view transform to Standard, so that the render is"
         " the focused photo; removing the pass sets them back",
+        options=NOT_KEPT,
     )
     output: StringProperty(
         name="Output",
         description="File that the method Best writes. Empty: the picture is packed into the .blend",
         subtype="FILE_PATH",
+        options=NOT_KEPT,
     )
 
     def invoke(self, context, event):
@@ -120,7 +132,7 @@ class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
             connect_fog_ray(scene, scene.camera)
         if depth is None:
             self.report({"INFO"}, "Focused by the render's own Z pass")
-        if self.method == "NODES":
+        if self._method(scene) == "NODES":
             remove_savers(scene)
             show_nodes(scene)
         elif depth is None:
@@ -129,6 +141,11 @@ class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
             run_focus_blocking(FocusTask.of(scene, self.output), session.queue, context)
         else:
             session.start(FocusTask.of(scene, self.output))
+
+    def _method(self, scene) -> str:
+        if self.properties.is_property_set("method"):
+            return self.method
+        return "BEST" if is_best(scene) or saves(scene) else "NODES"
 
     def _values(self) -> dict[str, float]:
         return {socket: getattr(self, name) for name, socket in INPUTS.items() if self.properties.is_property_set(name)}

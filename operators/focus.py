@@ -37,11 +37,20 @@ class MARIGOLD_OT_pick_focus(FocusOperator, bpy.types.Operator):
     bl_label = "Pick Focus"
     bl_description = "Click on what shall be sharp, in the Image Editor or the camera view; the matched camera follows"
 
-    x: FloatProperty(name="X", description="Place in the picture, 0 left to 1 right", default=0.5)
-    y: FloatProperty(name="Y", description="Place in the picture, 0 bottom to 1 top", default=0.5)
-    keyframe: BoolProperty(name="Keyframe", description="Also set a keyframe at the current frame")
+    x: FloatProperty(
+        name="X", description="Place in the picture, 0 left to 1 right", default=0.5, options={"SKIP_SAVE"}
+    )
+    y: FloatProperty(
+        name="Y", description="Place in the picture, 0 bottom to 1 top", default=0.5, options={"SKIP_SAVE"}
+    )
+    keyframe: BoolProperty(
+        name="Keyframe", description="Also set a keyframe at the current frame", options={"SKIP_SAVE"}
+    )
     cameras: BoolProperty(
-        name="Matched Camera", description="Also focus the camera that matches the photo", default=True
+        name="Matched Camera",
+        description="Also focus the camera that matches the photo",
+        default=True,
+        options={"SKIP_SAVE"},
     )
 
     def apply(self, context):
@@ -126,7 +135,9 @@ class MARIGOLD_OT_focus_on(FocusOperator, bpy.types.Operator):
             ("NONE", "Nothing", "The focus stays where it is"),
         ],
     )
-    object: StringProperty(name="Object", description="Name of the object. Empty: the active one")
+    object: StringProperty(
+        name="Object", description="Name of the object. Empty: the active one", options={"SKIP_SAVE"}
+    )
 
     def apply(self, context):
         if self.target == "CAMERA":

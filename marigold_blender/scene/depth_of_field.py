@@ -65,10 +65,7 @@ def add_pass(
         MarigoldError: the scene or the depth cannot be used (`bad_input`); the scene is as it was.
     """
     check_editable(scene)
-    if depth is None and scene.camera is None:
-        raise MarigoldError("bad_input", f"“{scene.name}” has no camera, which a Z pass is measured from: add one.")
-    if depth is not None and not is_depth_image(depth):
-        raise MarigoldError("bad_input", f"“{depth.name}” is not a depth image: estimate the depth of a photo first.")
+    _check_depth(scene, depth)
     check_values(values)
     _check_focus(depth, values)
     node = find_pass(scene)
@@ -92,6 +89,22 @@ def add_pass(
     if limit.blur_max == 0.0:  # Defocus would blur nothing
         limit.blur_max = LARGEST_BLUR * node.inputs[names.WIDTH].default_value - DEFOCUS_EXCESS
     return node
+
+
+def _check_depth(scene: bpy.types.Scene, depth: bpy.types.Image | None) -> None:
+    if depth is None:
+        if scene.camera is None:
+            raise MarigoldError("bad_input", f"“{scene.name}” has no camera, which a Z pass is measured from: add one.")
+        return
+    if not is_depth_image(depth):
+        raise MarigoldError("bad_input", f"“{depth.name}” is not a depth image: estimate the depth of a photo first.")
+    photo = depth.marigold.photo
+    if photo is not None and photo.size[0] and tuple(photo.size) != tuple(depth.size):
+        raise MarigoldError(
+            "bad_input",
+            f"“{photo.name}” has {photo.size[0]} × {photo.size[1]} pixels but “{depth.name}” {depth.size[0]} × "
+            f"{depth.size[1]}: estimate its depth again.",
+        )
 
 
 def _set_values(node: bpy.types.Node, values: Mapping[str, float]) -> None:

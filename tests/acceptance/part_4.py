@@ -33,6 +33,7 @@ SAMPLES = 512
 METHODS = ("sharp", "plain", "nodes", "best")
 ENVIRONMENTS = {"4.2": ".venv-bpy42", "4.5": ".venv", "5.2": ".venv-bpy52"}
 FRAMES = 48
+KILLS = 8
 PICTURE = (
     "![Sharp, Cycles' thin lens, Best, Nodes](pictures/depth_of_field_scenes.jpg)\n\n"
     "*From left to right: the sharp picture, Cycles' thin lens, Best, Nodes.*"
@@ -229,15 +230,16 @@ def killed_clip() -> dict[str, Any]:
         clip_command(Path(folder), "unbroken").wait()
         seconds = time.monotonic() - started
         chance, kills = random.Random(4), 0
-        while True:
+        for done in sorted(chance.sample(range(1, FRAMES), KILLS)):
             process = clip_command(Path(folder), "broken")
-            try:
-                code = process.wait(chance.uniform(0.25, 0.6) * seconds if kills < 6 else None)
-                break
-            except subprocess.TimeoutExpired:
+            while len(list((Path(folder) / "broken").glob("*.png"))) < done and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0.0, 0.5) * seconds / FRAMES)
+            if process.poll() is None:
                 os.kill(process.pid, signal.SIGKILL)
-                process.wait()
                 kills += 1
+            process.wait()
+        code = clip_command(Path(folder), "broken").wait()
         unbroken, broken = (sorted((Path(folder) / name).glob("*.png")) for name in ("unbroken", "broken"))
         same = [a.read_bytes() == b.read_bytes() for a, b in zip(unbroken, broken, strict=True)]
         left = [path.name for path in (Path(folder) / "broken").iterdir() if path.name.startswith(".")]

@@ -280,6 +280,10 @@ def test_bad_input_is_one_sentence_and_changes_nothing(dof, nodes, compositor, e
         assert failure.value.kind == "bad_input"
         assert sentence in failure.value.message
         assert compositor.compositing_tree(scene) is None
+    depth.marigold.photo.scale(48, 32)
+    with pytest.raises(error, match="48 × 32 pixels but “garden depth” 96 × 64"):
+        dof.add_pass(scene, depth, {})
+    assert compositor.compositing_tree(scene) is None
     with pytest.raises(error, match="has no depth of field"):
         dof.remove_pass(scene)
 
