@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MarigoldError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.(?:old\.)?(.+)")  # as `Replacement` names them
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -79,6 +81,20 @@ def replacing(folder: Path) -> Iterator[Replacement]:
         raise _cannot_write(folder, error) from error
     finally:
         files.discard()
+
+
+def sweep(folder: Path, is_ours: Callable[[str], bool]) -> None:
+    """Remove what a killed process left of files that were being written.
+
+    Args:
+        is_ours: whether a file of this name is written by the caller, and by nobody else at this time.
+    """
+    if not folder.is_dir():
+        return
+    for entry in folder.iterdir():
+        match = TEMPORARY.fullmatch(entry.name)
+        if match and is_ours(match[1]):
+            _remove(entry)
 
 
 def _remove(path: Path) -> None:

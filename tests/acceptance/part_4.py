@@ -240,7 +240,7 @@ def killed_clip() -> dict[str, Any]:
                 kills += 1
             process.wait()
         code = clip_command(Path(folder), "broken").wait()
-        unbroken, broken = (sorted((Path(folder) / name).glob("*.png")) for name in ("unbroken", "broken"))
+        unbroken, broken = (sorted((Path(folder) / name).glob("shot_*.png")) for name in ("unbroken", "broken"))
         same = [a.read_bytes() == b.read_bytes() for a, b in zip(unbroken, broken, strict=True)]
         left = [path.name for path in (Path(folder) / "broken").iterdir() if path.name.startswith(".")]
     if code or len(same) != FRAMES or not all(same):

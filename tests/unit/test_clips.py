@@ -177,8 +177,11 @@ def test_a_focused_clip_goes_on_where_it_was_stopped_and_starts_anew_for_another
     assert len(list(out.glob("*.png"))) == 3
     assert run_clip_focus(request, lambda *_: None, lambda: False).made == 3
     assert run_clip_focus(request, lambda *_: None, lambda: False).made == 0
+    (out / ".0123abcd.shot_0013.png").write_bytes(b"half")  # as a killed run leaves it
+    (out / ".0123abcd.theirs.png").touch()
     (out / "shot_0012.png").unlink()
     assert run_clip_focus(request, lambda *_: None, lambda: False).made == 1
+    assert [path.name for path in out.glob(".*")] == [".0123abcd.theirs.png"]
     other = ClipFocusRequest(str(sequence), str(out), LensSettings(blur_percent=3.0), (), str(depth))
     assert run_clip_focus(other, lambda *_: None, lambda: False).made == 6
 

@@ -17,6 +17,7 @@ from ...clips.clip import Clip, ClipFrame, clip_frames, fingerprint, frame_numbe
 from ...clips.depth_sequence import DepthSequence, open_depth_sequence
 from ...clips.frame_states import FrameStates
 from ...depth_files.names import safe_stem
+from ...depth_files.replacing import sweep
 from ...depth_of_field.lens import focus_picture
 from ...depth_of_field.scene_depth import SceneDepth, estimated_depth, read_scene_depth
 from ...errors import MarigoldError
@@ -101,6 +102,7 @@ def run_clip_focus(
     name, target = _files_of(pattern, clip)
     depth_of = _depths(request, clip, cancelled)
     deciding = {"clip": str(clip.path.absolute()), "fingerprint": fingerprint(clip), **_without_paths(request)}
+    sweep(pattern.parent, lambda file: file.startswith(name))
     states = FrameStates(target(0).parent / f"{name}_dof.json", {"format": 1, "deciding": deciding}, target)
     numbers = frame_numbers(clip)
     todo = {number for number in numbers if not states.is_done(number)}

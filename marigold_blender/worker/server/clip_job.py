@@ -19,6 +19,7 @@ from ...clips.depth_sequence import depth_path, record_content, record_path, wri
 from ...clips.frame_states import FrameStates
 from ...depth_files.names import safe_stem
 from ...depth_files.read import read_depth
+from ...depth_files.replacing import sweep
 from ...errors import MarigoldError
 from ...record import DepthRecord
 from ...settings import EstimateSettings
@@ -75,6 +76,7 @@ def run_clip(
         "settings": request.settings.to_json(),
         "method": METHOD,
     }
+    sweep(folder, lambda file: file.startswith(f"{name}_"))
     states = FrameStates(record_path(folder, name), {"deciding": deciding}, lambda n: depth_path(folder, name, n))
     numbers = frame_numbers(clip)
     todo = {number for number in numbers if not states.is_done(number)}
