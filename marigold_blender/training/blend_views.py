@@ -68,7 +68,7 @@ def fly_through(to: DataSetFolder, source: str, index: int, plan: dict[str, Any]
         place_camera(view, width, height)
         name = f"{source}_{index:06}_{number}"
         about = {"family": source, "seed": seed, "view": number, "frame": 0}
-        if shoot(to, name, about, index * 16 + number, float(rng.uniform(0.3, 0.5))):
+        if shoot(to, name, about, index * 16 + number, float(rng.uniform(0.3, 0.5)), needs_light=False):
             names.append(name)
     return names
 
@@ -88,4 +88,4 @@ def shoot_frame(to: DataSetFolder, source: str, index: int, plan: dict[str, Any]
     scene.render.resolution_percentage = 100
     name = f"{source}_{index:06}"
     about = {"family": source, "seed": [plan["seed"]], "view": 0, "frame": frame}
-    return [name] if shoot(to, name, about, index, 0.4) else []
+    return [name] if shoot(to, name, about, index, 0.4, needs_light=False) else []

@@ -40,6 +40,7 @@ def shoot(
     noise: int,
     brightness: float,
     planes: Sequence[NamedPlane] = (),
+    needs_light: bool = True,
 ) -> bool:
     """Render through the scene's camera and write the picture's files.
 
@@ -47,6 +48,7 @@ def shoot(
         about: goes into the meta file.
         noise: seed of the render's noise.
         brightness: to expose for (see exposure.py).
+        needs_light: of a user's file every picture is kept.
 
     Returns:
         False if there is no light, so that the picture would be black: then nothing is written.
@@ -55,7 +57,7 @@ def shoot(
     camera, width, height = scene.camera, scene.render.resolution_x, scene.render.resolution_y
     passes = render_passes(to.scratch, noise)
     rgb = develop(passes.linear, brightness)
-    if is_dark(rgb, brightness):
+    if needs_light and is_dark(rgb, brightness):
         return False
     depth = np.where(passes.depth > to.far_m, np.inf, passes.depth)
     focal_px, cx, cy = intrinsics(camera, width, height)
