@@ -133,7 +133,10 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     tune.set_defaults(run_stage=_finetune)
     demo = stages.add_parser("demo", help="remake the demo checkpoint from nothing: every stage, each resumes")
     demo.add_argument("folder", type=Path, help="for data, runs and the result")
-    demo.add_argument("--scenes", type=int, default=1000, help="training scenes of each family (default: %(default)s)")
+    demo.add_argument("--scenes", type=int, default=500, help="training scenes of each family (default: %(default)s)")
+    demo.add_argument(
+        "--small-scenes", type=int, default=900, help="of each family, in small pictures (default: %(default)s)"
+    )
     demo.add_argument("--vae-steps", type=int, default=2000)
     demo.add_argument("--unet-steps", type=int, default=20_000)
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
@@ -215,6 +218,7 @@ def _demo(arguments: argparse.Namespace) -> None:
     plan = DemoPlan(
         arguments.folder,
         scenes=arguments.scenes,
+        small_scenes=arguments.small_scenes,
         vae_steps=arguments.vae_steps,
         unet_steps=arguments.unet_steps,
         workers=arguments.workers,

@@ -27,14 +27,22 @@ class Stage:
         resolution: longer edge of the views.
         end: share of all steps after which the next stage begins.
         batch: views a step.
+        data: data sets that the views come from. Small pictures cost a quarter of large ones, and how many different
+            ones a network has seen decides how well it reads the layout of a new one.
     """
 
     resolution: int
     end: float
     batch: int
+    data: tuple[str, ...]
 
 
-UNET_STAGES = (Stage(64, 0.4, 64), Stage(128, 0.75, 32), Stage(RESOLUTION, 1.0, 16))
+UNET_STAGES = (
+    Stage(64, 0.4, 64, ("train", "small")),
+    Stage(128, 0.75, 32, ("train", "small")),
+    Stage(RESOLUTION, 1.0, 16, ("train",)),
+)
+FIRST_SMALL = 100_000  # their scenes are numbered from here: no name occurs twice
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,14 @@ class DemoPlan:
     Attributes:
         folder: data in `data/`, networks in `runs/`; both go on where they were stopped.
         scenes: training scenes of each family (four pictures each).
+        small_scenes: more of them in small pictures (three each).
         tests: pictures of each family of the two test sets.
         variants: encoded views of each picture.
     """
 
     folder: Path
-    scenes: int = 1000
+    scenes: int = 500
+    small_scenes: int = 900
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
@@ -71,9 +81,12 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     train = RenderPlan(data / "train", count=plan.scenes, seed=1, workers=plan.workers)
     seen = replace(train, folder=data / "seen", count=plan.tests, seed=2, views=1)
     unseen = replace(seen, folder=data / "unseen", families=(HELD_OUT,), count=plan.held_out_tests, seed=3)
-    for part in (seen, unseen, train):
+    small = replace(train, folder=data / "small", count=plan.small_scenes, seed=4, size=160, views=3, first=FIRST_SMALL)
+    pictures = 0
+    for part in (seen, unseen, train, small):
         say(f"Rendering {part.folder.name}: {part.count} scenes of {', '.join(part.families)}")
-        render_data_set(part, lambda done, total: None)
+        rendered = render_data_set(part, lambda done, total: None)
+        pictures += rendered if part in (train, small) else 0
 
     def losses(step: int, steps: int, loss: float) -> None:
         say(f"step {step} of {steps}: loss {loss:.4f}")
@@ -82,7 +95,8 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     run_vae(train.folder, runs, plan.vae_steps, losses)
     for stage in UNET_STAGES:
         say(f"Encoding at {stage.resolution} pixels")
-        views = run_encode(train.folder, runs, plan.variants, lambda done, total: None, stage.resolution)
+        for part in stage.data:
+            run_encode(data / part, runs, plan.variants, lambda done, total: None, stage.resolution)
         say(f"Training the U-Net at {stage.resolution} pixels")
         until = int(plan.unet_steps * stage.end)
         run_unet(runs, plan.unet_steps, stage.batch, losses, FROM_NOTHING, resolution=stage.resolution, until=until)
@@ -90,7 +104,6 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     say("Evaluating")
     figures = {part.folder.name: _figures(part.folder, checkpoint) for part in (seen, unseen)}
     write_whole(runs / "unet/evaluation.json", json.dumps(figures, indent=1).encode())
-    pictures = views // plan.variants
     write_model_card(checkpoint / "README.md", figures, pictures, plan.vae_steps, plan.unet_steps, in_words())
     return checkpoint
 

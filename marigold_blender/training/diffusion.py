@@ -36,9 +36,9 @@ class DiffusionSettings:
     coarse: tuple[int, ...] = ()
 
 
-FROM_NOTHING = DiffusionSettings(
-    multi_share=0.5, terminal_share=0.75, coarse=(2, 4, 8)
-)  # what the demo is trained with
+FROM_NOTHING = DiffusionSettings(  # what the demo is trained with
+    multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8)
+)
 
 
 def new_scheduler() -> DDIMScheduler:

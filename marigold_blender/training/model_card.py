@@ -23,13 +23,14 @@ A small latent diffusion depth model of Marigold's architecture, made from nothi
 everything run offline within seconds. Affine-invariant depth, 0 = near, 1 = far; it runs unpatched in diffusers'
 `MarigoldDepthPipeline` (`dtype=torch.float32` on a processor).
 
-**Data.** {pictures} pictures of procedural scenes that Blender's Cycles rendered (seed 1), sky supervised as far. The
+**Data.** {pictures} pictures of procedural scenes that Blender's Cycles rendered, sky supervised as far. The
 family `{held_out}` was kept out of training. Textures: synthetic ones, and surfaces and small crops of the photographs
 that ship with scikit-image and scikit-learn.
 
 **Recipe.** VAE {vae_steps} steps on 16 crops. U-Net {unet_steps} steps: {stages}; v-prediction, zero terminal SNR, half
-of the batches with annealed multi-resolution noise 0.9, three quarters of the views at the last timestep, the error's
-averages over 2, 4 and 8 latents counted too, Muon, averaged weights; seed 2024.
+of the batches with annealed multi-resolution noise 0.9, seven tenths of the views at the last timestep, most others on
+the network's own first estimate, the error's averages over 2, 4 and 8 latents counted too, Muon, averaged weights; seed
+2024.
 
 **Figures.** 4 steps, single predictions, least-squares aligned; *ramp* is a·row + b fitted to each picture's truth,
 *range error* the mean error as a share of the truth's range.

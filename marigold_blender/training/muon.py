@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Muon: momentum whose matrices are orthogonalised before each step, for training small networks from nothing.
 
-Called by `loop.py`. From nothing it needs about half the steps of AdamW (docs/training.md); fine-tuning keeps AdamW,
-as the paper does. torch.optim.Muon takes matrices only, and most weights of a U-Net are convolution kernels.
+Called by `loop.py`. From nothing it came further in fewer steps than AdamW in the one comparison made
+(docs/training.md); fine-tuning keeps AdamW, as the paper does. torch.optim.Muon takes matrices only, and most
+weights of a U-Net are convolution kernels.
 Sources: K. Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024); the scale of the step, which makes
 it as large as one of AdamW's: Liu et al., "Muon is scalable for LLM training" (2025), section 2.2.
 """
