@@ -38,12 +38,14 @@ class Prediction:
             None for a single prediction.
         processing_size: width and height that the network saw, before padding.
         dtype: the number format that the networks computed in.
+        latents: [E, 4, h, w] float32 on the CPU, the members' depth latents; None where tiles made the depth.
     """
 
     depth: np.ndarray
     uncertainty: np.ndarray | None
     processing_size: tuple[int, int]
     dtype: str
+    latents: torch.Tensor | None = None
 
 
 class Estimator:
@@ -187,6 +189,7 @@ class Estimator:
             None if uncertainty is None else to_photo_size(uncertainty, height, width, job.resampling),
             (picture.width, picture.height),
             str(checkpoint.unet.dtype).removeprefix("torch."),
+            torch.stack(job.latents),
         )
 
     def _encode(self, image: torch.Tensor, ladder: MemoryLadder) -> torch.Tensor:
@@ -235,6 +238,7 @@ class Estimator:
         ladder.take_turn(self.checkpoint.vae)
         depth = decode(self.checkpoint, latent)  # [B, PPH, PPW]
         require_finite(depth)
+        job.latents += list(latent.float().cpu())
         job.report("decoding", before + len(streams), ensemble)
         return list(depth.float().cpu())
 
@@ -263,9 +267,11 @@ class _Job:
     report: Report
     cancelled: Callable[[], bool]
     members: list[torch.Tensor] = field(default_factory=list)
+    latents: list[torch.Tensor] = field(default_factory=list)
 
     def restart(self) -> None:
         self.members.clear()
+        self.latents.clear()
         for stream in self.streams:
             stream.rewind()
 
