@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ..marigold_blender.scene.depth_sequence import load_depth_sequence
+from ..marigold_blender.scene.depth_sequence import file_pattern, frames_of, load_depth_sequence
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
@@ -83,7 +83,7 @@ class ClipTask:
         return replace(self, id=new_id(), phase=Phase.READING, job=None)
 
     def apply(self, context: bpy.types.Context) -> dict[str, Any]:
-        """Bring the depth into the file; its name.
+        """Bring the depth into the file; its name. Image Editors that show the clip show it as the depth's photo.
 
         Raises:
             MarigoldError: it cannot be loaded.
@@ -91,9 +91,25 @@ class ClipTask:
         assert self.job is not None
         assert self.job.result is not None
         depth = load_depth_sequence(Path(self.job.result["record"]), Path(self.clip))
+        show_in_editors(context, depth.marigold.photo)
         self.discard()
         self.phase = Phase.OVER
         return {"depth": depth.name}
+
+
+def show_in_editors(context: bpy.types.Context, clip: bpy.types.Image) -> None:
+    """Let the Image Editors that show these files show this image of them, frame by frame."""
+    files = file_pattern(clip)
+    last = (frames_of(clip) or (1, 1))[1]
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            space = area.spaces.active
+            if area.type != "IMAGE_EDITOR" or space.image is None or not frames_of(space.image):
+                continue
+            if file_pattern(space.image) == files:
+                space.image = clip
+                space.image_user.frame_start, space.image_user.frame_duration = 1, last
+                space.image_user.use_auto_refresh = True
 
 
 def run_clip_blocking(task: ClipTask, queue: JobQueue, context: bpy.types.Context) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from ..marigold_blender.scene.depth_of_field_best import depth_behind, is_best
 from ..marigold_blender.scene.depth_of_field_group import DEFOCUS
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
 from ..marigold_blender.scene.depth_of_field_render import saves
+from ..marigold_blender.scene.depth_sequence import file_pattern, frames_of
 from ..marigold_blender.scene.focus_drivers import is_focus_driven
 from .result import shown_depth
 from .sections import In3DView, InImageEditor
@@ -55,11 +56,17 @@ def draw_add(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     operator = column.operator("marigold.add_depth_of_field", icon="CAMERA_DATA")
     operator.depth = depth.name if depth else ""
     if depth:
+        operator.match_render = context.scene.marigold.match_render
         column.label(text=depth.name, icon="IMAGE_DATA")
+        column.prop(context.scene.marigold, "match_render")
     elif context.scene.camera:
         column.label(text="By the Z pass of the render", icon="RENDER_STILL")
     else:
         column.label(text="Estimate the depth of a photo first", icon="INFO")
+    if not depth:
+        clip = clip_here(context)
+        operator = column.operator("marigold.estimate_clip", icon="SEQUENCE")
+        operator.filepath = str(file_pattern(clip)) if clip else ""
 
 
 def draw_pass(layout: bpy.types.UILayout, context: bpy.types.Context, node: bpy.types.Node) -> None:
@@ -107,6 +114,12 @@ def depth_here(context: bpy.types.Context) -> bpy.types.Image | None:
         image = context.space_data.image
         return depth_behind(image) if image else None
     return shown_depth(context)
+
+
+def clip_here(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The movie or image sequence that this Image Editor shows."""
+    image = context.space_data.image if context.space_data.type == "IMAGE_EDITOR" else None
+    return image if image and frames_of(image) else None
 
 
 def _has_pass(context: bpy.types.Context) -> bool:

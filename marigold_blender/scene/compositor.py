@@ -72,13 +72,22 @@ def output_socket(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     node = next((node for node in nodes if getattr(node, "is_active_output", False)), nodes[0] if nodes else None)
     if node is None:
         node = tree.nodes.new(kind)
+    if bpy.app.version >= GROUPS_ARE_COMPOSITING and not _has_outputs(tree):
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     return node.inputs[0]
+
+
+def _has_outputs(tree: bpy.types.NodeTree) -> bool:
+    return any(item.item_type == "SOCKET" and item.in_out == "OUTPUT" for item in tree.interface.items_tree)
 
 
 def new_node(tree: bpy.types.NodeTree, *kinds: str) -> bpy.types.Node:
     """A node of the first kind that this version's compositor has.
 
     4.2 knows only the compositor's own mathematical nodes, 5.0 only the shaders'.
+
+    Raises:
+        MarigoldError: it has none of them (`internal`).
     """
     for kind in kinds:
         if hasattr(bpy.types, kind):
@@ -86,7 +95,12 @@ def new_node(tree: bpy.types.NodeTree, *kinds: str) -> bpy.types.Node:
                 return tree.nodes.new(kind)
             except RuntimeError:  # known, but not in a compositor
                 continue
-    raise NotImplementedError(f"{' or '.join(kinds)} in Blender {bpy.app.version_string}")
+    raise MarigoldError(
+        "internal",
+        f"Blender {bpy.app.version_string} composites in a way that this version of the extension does not know: "
+        "use Blender 4.2 to 5.2, or update the extension.",
+        details=f"no node of the kind {' or '.join(kinds)}",
+    )
 
 
 def new_math(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:

@@ -177,6 +177,7 @@ def remove_pass(scene: bpy.types.Scene) -> None:
 
 def _new_pass(scene: bpy.types.Scene, depth: bpy.types.Image | None) -> bpy.types.Node:
     """The group node between what the compositing gave and its output."""
+    group = build_group()  # first: what can fail leaves the scene as it was
     tree = compositing_tree(scene)
     created = tree is None
     if tree is None:
@@ -184,7 +185,7 @@ def _new_pass(scene: bpy.types.Scene, depth: bpy.types.Image | None) -> bpy.type
     output = output_socket(tree)
     source = output.links[0].from_socket if output.is_linked else None
     node = tree.nodes.new("CompositorNodeGroup")
-    node.node_tree = build_group()
+    node.node_tree = group
     node.name = node.label = GROUP_NAME
     node[MARK] = "pass"
     node[BEFORE] = json.dumps({"created": created, "values": {}})

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import bpy
 
+from ..errors import MarigoldError
 from . import depth_of_field_sockets as names
 from .compositor import new_defocus, new_edges
 from .node_math import NodeMath
@@ -31,8 +32,21 @@ Socket: TypeAlias = bpy.types.NodeSocket
 
 
 def build_group() -> bpy.types.NodeTree:
-    """A new node group."""
+    """A new node group.
+
+    Raises:
+        MarigoldError: this Blender has not got the nodes (`internal`); nothing of the group stays.
+    """
     tree = bpy.data.node_groups.new(GROUP_NAME, "CompositorNodeTree")
+    try:
+        _fill(tree)
+    except MarigoldError:
+        bpy.data.node_groups.remove(tree)
+        raise
+    return tree
+
+
+def _fill(tree: bpy.types.NodeTree) -> None:
     _add_sockets(tree)
     given, result = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
     nodes = NodeMath(tree)
@@ -68,7 +82,6 @@ def build_group() -> bpy.types.NodeTree:
     ):
         tree.links.new(socket, outputs[name])
     result.location = (max(node.location.x for node in tree.nodes) + 250, 0)
-    return tree
 
 
 @dataclass(frozen=True)

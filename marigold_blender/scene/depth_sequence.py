@@ -98,9 +98,10 @@ def load_sequence(folder: Path, pattern: str, name: str, colourspace: str | None
 def file_pattern(image: bpy.types.Image) -> Path:
     """The path of a movie, or that of a sequence with # in the place of the frame's number."""
     path = Path(bpy.path.abspath(image.filepath))
-    if image.source == "MOVIE":
+    numbered = re.fullmatch(r"(.*?)(\d+)(\D*)", path.name)
+    if image.source == "MOVIE" or numbered is None:
         return path
-    start, digits, end = re.fullmatch(r"(.*?)(\d+)(\D*)", path.name).groups()  # type: ignore[union-attr]
+    start, digits, end = numbered.groups()
     return path.with_name(f"{start}{'#' * len(digits)}{end}")
 
 

@@ -11,12 +11,14 @@ class LensScene:
     Attributes:
         blurred: what is out of focus: the background (focus on the nearest fifth) or the foreground (on the farthest).
         circle: diameter of the blur circle of the far or near end, as a share of the width.
+        lit: by the family's own lamps and sky, at an hour of one core; else surfaces give their own light.
     """
 
     family: str
     index: int
     blurred: Literal["background", "foreground"]
     circle: float
+    lit: bool = False
 
     @property
     def name(self) -> str:
@@ -24,8 +26,8 @@ class LensScene:
 
 
 SCENES = (
-    LensScene("rooms", 0, "background", 0.025),
-    LensScene("tabletops", 1, "foreground", 0.04),
+    LensScene("rooms", 0, "background", 0.025, lit=True),
+    LensScene("tabletops", 1, "foreground", 0.04, lit=True),
     LensScene("streets", 0, "background", 0.02),
     LensScene("closeups", 1, "foreground", 0.03),
     LensScene("terrain", 0, "background", 0.03),

@@ -21,6 +21,7 @@ from marigold_blender.training.scenes.passes import prepare_render, render_passe
 from marigold_blender.training.scenes.stage import Stage
 from marigold_blender.training.scenes.viewpoints import choose_views, place_camera
 from marigold_blender.training.textures import make_textures
+from tests.acceptance.own_light import give_own_light
 from tests.acceptance.thin_lens_list import SCENES, LensScene
 
 WIDTH, HEIGHT = 640, 360
@@ -54,6 +55,8 @@ def render(scene: LensScene, folder: Path, scratch: Path, textures: list[str]) -
     camera = place_camera(view, WIDTH, HEIGHT).data
     camera.dof.use_dof = False
     cycles = bpy.context.scene.cycles
+    if not scene.lit:
+        give_own_light()
     samples, cycles.samples = cycles.samples, cycles.samples // SHARP_NEEDS
     sharp = render_passes(scratch, 1)
     cycles.samples = samples

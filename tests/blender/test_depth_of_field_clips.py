@@ -100,6 +100,20 @@ def test_the_operator_estimates_a_clip(extension, clip, tmp_path):
         bpy.ops.marigold.estimate_clip()
 
 
+def test_an_editor_that_shows_the_clip_shows_it_with_its_depth(extension, clip, tmp_path):
+    shown = bpy.data.images.load(str(clip / f"shot_{FIRST:04}.png"))
+    shown.source = "SEQUENCE"
+    area = bpy.context.window_manager.windows[0].screen.areas[0]
+    area.type = "IMAGE_EDITOR"
+    area.spaces.active.image = shown
+    pattern = extension("marigold_blender.scene.depth_sequence").file_pattern(shown)
+    assert pattern == clip / "shot_####.png"
+    bpy.ops.marigold.estimate_clip(filepath=str(pattern), output=str(tmp_path / "d"), steps=1, resolution=64)
+    depth = next(image for image in bpy.data.images if image.marigold.record)
+    assert area.spaces.active.image == depth.marigold.photo != shown
+    assert area.spaces.active.image_user.frame_duration == LAST
+
+
 def render_scene() -> bpy.types.Scene:
     """A striped near and a striped far wall."""
     scene = bpy.context.scene

@@ -288,6 +288,31 @@ def test_bad_input_is_one_sentence_and_changes_nothing(dof, nodes, compositor, e
         dof.remove_pass(scene)
 
 
+def test_a_blender_without_the_nodes_is_one_sentence_and_changes_nothing(
+    dof, extension, compositor, error, depth, monkeypatch
+):
+    """As a later version may take a node away."""
+    scene = bpy.context.scene
+    groups = len(bpy.data.node_groups)
+
+    def new_gone(tree):
+        return compositor.new_node(tree, "CompositorNodeOfTheFuture")
+
+    monkeypatch.setattr(extension("marigold_blender.scene.depth_of_field_group"), "new_defocus", new_gone)
+    with pytest.raises(error, match="update the extension"):
+        dof.add_pass(scene, depth, {})
+    assert compositor.compositing_tree(scene) is None
+    assert len(bpy.data.node_groups) == groups
+
+
+@pytest.mark.skipif(bpy.app.version < (5, 0, 0), reason="from 5.0 a scene's compositing is a group with outputs")
+def test_compositing_without_an_output_gets_one(dof, depth):
+    scene = bpy.context.scene
+    scene.compositing_node_group = bpy.data.node_groups.new("empty", "CompositorNodeTree")
+    dof.add_pass(scene, depth, {"Blur at Far": 0.0}, match_render=True)
+    assert composite(scene)[32, 48, 0] == pytest.approx(1.0, abs=1e-3)
+
+
 @pytest.mark.skipif(bpy.app.version < (5, 0, 0), reason="until 5.0 each scene has a compositing tree of its own")
 def test_compositing_that_another_scene_uses_too_is_left_alone(dof, compositor, error, depth):
     scene = bpy.context.scene
