@@ -10,7 +10,16 @@ from typing import Any
 
 from .clip_paths import is_clip
 from .errors import MarigoldError
-from .lens_arguments import add_fog_arguments, add_lens_arguments, focus_of, fog_of, lens_of
+from .lens_arguments import (
+    add_fog_arguments,
+    add_lens_arguments,
+    add_matte_arguments,
+    focus_of,
+    fog_of,
+    lens_of,
+    mattes_of,
+    refuse_mattes_of_clip,
+)
 from .progress_line import ProgressLine
 from .settings_arguments import add_settings_arguments, settings_of
 
@@ -33,24 +42,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_lens_arguments(parser)
     add_fog_arguments(parser)
+    add_matte_arguments(parser)
     add_settings_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Focus the photo or the clip and print where it is."""
-    lens, keys, fog = lens_of(options), focus_of(options), fog_of(options)
-    lens.check()
-    fog.check()
+    lens, keys, fog, mattes = lens_of(options), focus_of(options), fog_of(options), mattes_of(options)
+    for settings in (lens, fog, mattes):
+        settings.check()
     from .worker.server.clip_focus_job import ClipFocusRequest, run_clip_focus
     from .worker.server.depth_of_field_job import DepthOfFieldRequest, run_depth_of_field
     from .worker.server.progress import SHARES, Progress
 
     line = ProgressLine(options.photo)
-    settings = settings_of(options)
+    estimate = settings_of(options)
     result: Any
     try:
         if is_clip(Path(options.photo)):
-            asked = ClipFocusRequest(options.photo, options.output, lens, keys.keys, options.depth, settings, fog)
+            refuse_mattes_of_clip(mattes)
+            asked = ClipFocusRequest(options.photo, options.output, lens, keys.keys, options.depth, estimate, fog)
             result = run_clip_focus(asked, Progress(line.show, SHARES["focus_clip"]), lambda: False)
         elif keys.moves:
             raise MarigoldError(
@@ -58,7 +69,9 @@ def run(options: argparse.Namespace) -> int:
             )
         else:
             shares = SHARES["depth_of_field" if options.depth else "estimate_depth_of_field"]
-            request = DepthOfFieldRequest(options.photo, options.output, lens, options.depth, settings, fog=fog)
+            request = DepthOfFieldRequest(
+                options.photo, options.output, lens, options.depth, estimate, fog=fog, mattes=mattes
+            )
             result = run_depth_of_field(request, Progress(line.show, shares), lambda: False)
     finally:
         line.end()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Focus, lens and fog as options of a command line: of `marigold dof` and of `blender --command marigold dof`."""
+"""Focus, lens, fog and mattes as options of `marigold dof` and of `blender --command marigold dof`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .errors import MarigoldError
 from .focus_keys import FocusKeys, parse_focus
 from .fog_settings import FogSettings
 from .lens_settings import LensSettings
+from .matte_settings import MatteSettings
 
 
 def add_lens_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,43 @@ def add_fog_arguments(parser: argparse.ArgumentParser) -> None:
         "--fog-height", type=float, default=0.0, metavar="M", help="height over which it thins (0: as thick everywhere)"
     )
     parser.add_argument("--fog-colour", default="", metavar="R,G,B", help="the fog's linear light (0.6,0.7,0.8)")
+
+
+def add_matte_arguments(parser: argparse.ArgumentParser) -> None:
+    """One option for each field of `MatteSettings`."""
+    default = MatteSettings()
+    parser.add_argument(
+        "--mattes",
+        default="",
+        metavar="FILE.exr",
+        help="also write mattes: red nearer than the mask, green it, blue beyond",
+    )
+    for name, what in (
+        ("near", "where the mask begins"),
+        ("far", "where it ends"),
+        ("softness", "over which it fades"),
+    ):
+        parser.add_argument(
+            f"--mask-{name}",
+            type=float,
+            default=getattr(default, name),
+            metavar="M",
+            help=f"distance {what} (%(default)s)",
+        )
+
+
+def mattes_of(options: argparse.Namespace) -> MatteSettings:
+    return MatteSettings(options.mattes, options.mask_near, options.mask_far, options.mask_softness)
+
+
+def refuse_mattes_of_clip(mattes: MatteSettings) -> None:
+    """Mattes are written of single pictures.
+
+    Raises:
+        MarigoldError: some are asked for (`bad_input`).
+    """
+    if mattes.file:
+        raise MarigoldError("bad_input", "Mattes are written of one picture: of a clip, take the node's outputs.")
 
 
 def fog_of(options: argparse.Namespace) -> FogSettings:

@@ -6,11 +6,21 @@ Called by `command`.
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ..marigold_blender.clip_paths import is_clip
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.lens_arguments import add_fog_arguments, add_lens_arguments, focus_of, fog_of, lens_of
+from ..marigold_blender.lens_arguments import (
+    add_fog_arguments,
+    add_lens_arguments,
+    add_matte_arguments,
+    focus_of,
+    fog_of,
+    lens_of,
+    mattes_of,
+    refuse_mattes_of_clip,
+)
 from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
 from . import session
 from .photo_task import wait_printing
@@ -26,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_lens_arguments(parser)
     add_fog_arguments(parser)
+    add_matte_arguments(parser)
     add_settings_arguments(parser)
 
 
@@ -41,12 +52,15 @@ def run(options: argparse.Namespace) -> int:
             "fog": fog_of(options).to_json(),
             "settings": settings_of(options).to_json(),
         }
+        mattes = mattes_of(options)
         if is_clip(photo):
+            refuse_mattes_of_clip(mattes)
             task = "focus_clip"
             payload |= {"clip": str(photo), "keys": focus_of(options).keys}
         else:
             task = "depth_of_field" if options.depth else "estimate_depth_of_field"
-            payload |= {"photo": str(photo)}
+            mattes = replace(mattes, file=str(Path(mattes.file).absolute()) if mattes.file else "")
+            payload |= {"photo": str(photo), "mattes": mattes.to_json()}
         job = session.queue.submit(task, payload, session.queue.new_folder())
         wait_printing(job, output.name, session.queue)
         session.queue.discard(job)

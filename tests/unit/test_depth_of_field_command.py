@@ -87,6 +87,17 @@ def test_metres_and_f_stops_on_a_z_pass(photo, z_pass, capsys):
     assert (said["width"], said["height"], said["depth"], said["focal_origin"]) == (*SIZE, "given", "given")
 
 
+def test_mattes_by_distance_are_written_beside_the_picture(photo, z_pass, tmp_path):
+    files = {"--output": tmp_path / "out.png", "--mattes": tmp_path / "mattes.exr"}
+    options = ["--focus-m", "2", "--mask-near", "1", "--mask-far", "5", "--mask-softness", "2", "--focal-px", "400"]
+    named = [text for option, path in files.items() for text in (option, str(path))]
+    assert cli.main(["dof", str(photo), "--depth", str(z_pass), *options, *named]) == 0
+    near, mask, far = np.moveaxis(oiio.ImageBuf(str(files["--mattes"])).get_pixels(), -1, 0)[:, (30, 30, 2), (5, 90, 5)]
+    assert near == pytest.approx([0, 0, 0])
+    assert mask == pytest.approx([1, 0, 0])
+    assert far == pytest.approx([0, 1, 1])  # the sky too
+
+
 def test_without_a_depth_file_the_depth_is_estimated(photo, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("MARIGOLD_CACHE", str(tmp_path / "cache"))
     output = tmp_path / "out.png"
@@ -115,6 +126,8 @@ BAD = {
     "focus outside of the scene": (["--focus-m", "9", "--near", "1", "--far", "4"], "reaches from 1 to 4 m"),
     "far before near": (["--focus-m", "2", "--near", "4", "--far", "1"], "far beyond it"),
     "two blades": (["--focus", "0.5", "--blades", "2"], "No aperture has 2 blades"),
+    "mattes as colours": (["--focus", "0.5", "--mattes", "mattes.png"], "end “mattes.png” with .exr"),
+    "a mask of nothing": (["--focus", "0.5", "--mask-near", "4"], "must end beyond"),
     "not a number": (["--focus", "nan"], "plain number"),
 }
 

@@ -22,7 +22,9 @@ from ...depth_of_field.scene_depth import SceneDepth, read_radii, read_scene_dep
 from ...errors import MarigoldError
 from ...fog_settings import FogSettings
 from ...geometry.fog import add_fog
+from ...geometry.mattes import mattes_by_distance
 from ...lens_settings import LensSettings
+from ...matte_settings import MatteSettings
 from ...photos.light import Light, check_format, read_light, write_light
 from ...settings import EstimateSettings
 
@@ -39,6 +41,7 @@ class DepthOfFieldRequest:
         radius: in the place of depth and focus, an EXR of signed blur radii in pixels, as the pass in Blender saves
             with each render.
         fog: laid over the picture before it is focused, as the scene would be in it; not with `radius`.
+        mattes: by distance, written beside the picture where their file is named; not with `radius`.
     """
 
     photo: str
@@ -48,6 +51,7 @@ class DepthOfFieldRequest:
     settings: EstimateSettings = field(default_factory=EstimateSettings)
     radius: str = ""
     fog: FogSettings = field(default_factory=FogSettings)
+    mattes: MatteSettings = field(default_factory=MatteSettings)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DepthOfFieldRequest:
@@ -57,6 +61,8 @@ class DepthOfFieldRequest:
             given["settings"] = EstimateSettings.from_json(data["settings"])
         if "fog" in data:
             given["fog"] = FogSettings.from_json(data["fog"])
+        if "mattes" in data:
+            given["mattes"] = MatteSettings.from_json(data["mattes"])
         return cls(**given)
 
 
@@ -99,11 +105,13 @@ def run_depth_of_field(
         MarigoldError: unusable picture, depth or lens, an output that cannot be written, no memory, or cancelled.
     """
     started = time.monotonic()
-    request.lens.check()
-    request.fog.check()
+    for settings in (request.lens, request.fog, request.mattes):
+        settings.check()
     output = Path(request.output)
     check_format(output)
-    check_writable(output)
+    for file in (request.output, request.mattes.file):
+        if file:
+            check_writable(Path(file))
     report("reading", 0, 1)
     light = read_light(Path(request.photo))
     check_format(output, alpha=light.pixels.shape[2] == 4)
@@ -115,6 +123,9 @@ def run_depth_of_field(
     blurred = blur(light, radius, soft_edge_px, request.lens, lambda d, n: report("blurring", d, n), cancelled)
     report("writing", 0, 1)
     write_light(blurred, output)
+    if focused is not None and request.mattes.file:
+        mattes = mattes_by_distance(focused.distance, request.mattes)
+        write_light(Light(mattes, scene_linear=True, deep=True), Path(request.mattes.file))
     report("writing", 1, 1)
     return DepthOfFieldResult(
         picture=str(output),
