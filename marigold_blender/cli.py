@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,21 +20,26 @@ from .progress_line import ProgressLine
 from .settings_arguments import add_settings_arguments, settings_of
 
 CANCELLED_EXIT = 130
+PIPE_CLOSED_EXIT = 141  # as if by SIGPIPE, which would also strike where a download's socket closes
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments[0] if arguments else "").parse_args(arguments)
-    _let_pipes_close_quietly()
     try:
-        return int(options.run_command(options))
+        code = int(options.run_command(options))
+        sys.stdout.flush()
+        return code
     except MarigoldError as error:
         _fail(error, options.json)
         return CANCELLED_EXIT if error.kind == "cancelled" else 1
     except KeyboardInterrupt:
         _fail(MarigoldError("cancelled", "Cancelled."), options.json)
         return CANCELLED_EXIT
+    except BrokenPipeError:  # `marigold … | head` ends like any other command
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself still flushes
+        return PIPE_CLOSED_EXIT
     except ImportError as error:
         message = f"This Python has no usable {error.name}: install it into {sys.prefix}."
         _fail(MarigoldError("no_runtime", message), options.json)
@@ -182,11 +186,6 @@ def _quieten_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-
-def _let_pipes_close_quietly() -> None:
-    if hasattr(signal, "SIGPIPE"):  # `marigold … | head` ends like any other command
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

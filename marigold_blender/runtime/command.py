@@ -75,8 +75,6 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; the exit code."""
     options.folder = (options.folder or default_folder()).expanduser().absolute()
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a worker that dies under the check is told, not died with
     return _for_client(options) if options.events else _for_person(options)
 
 

@@ -150,6 +150,16 @@ def test_two_photos_of_one_name_do_not_overwrite_each_other(environment, tmp_pat
     assert {"china_depth.exr", "china_2_depth.exr"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
+def test_output_that_nobody_reads_ends_the_command_quietly(environment):
+    process = subprocess.Popen(
+        [*MARIGOLD, "doctor"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.close()
+    said = process.stderr.read()
+    assert process.wait(timeout=60) == 141
+    assert said == ""
+
+
 def test_doctor_finds_all_well(environment):
     done = marigold(environment, "doctor", "--json")
     assert done.returncode == 0, done.stderr
