@@ -104,6 +104,13 @@ def doctor(options: argparse.Namespace) -> int:
     return 0 if findings["ok"] else 1
 
 
+def _benchmark(options: argparse.Namespace) -> int:
+    _quieten_libraries()
+    from .benchmark import command
+
+    return command.run(options)
+
+
 def unique_names(photos: list[str]) -> list[str]:
     """A stem for each photo's files; a stem that was there before gets a number."""
     names: list[str] = []
@@ -155,6 +162,14 @@ def _parser(asked: str) -> argparse.ArgumentParser:
 
         runtime.add_arguments(command)
         command.set_defaults(run_command=runtime.run)
+
+    command = commands.add_parser("benchmark", help="measure speed and memory beside stock diffusers")
+    if asked == "benchmark":
+        from .benchmark import command as benchmark
+
+        benchmark.add_arguments(command)
+        _add_json(command)
+        command.set_defaults(run_command=_benchmark)
 
     command = commands.add_parser("evaluate", help="measure a model on pictures with known depth")
     if asked == "evaluate":

@@ -44,11 +44,19 @@ class EstimateSettings:
     seed: int = 0
     tiling: int = 0
 
-    def resolved(self, default_steps: int, default_resolution: int, *, single_step: bool = False) -> EstimateSettings:
+    def resolved(
+        self,
+        default_steps: int,
+        default_resolution: int,
+        *,
+        single_step: bool = False,
+        on_processor: bool = False,
+    ) -> EstimateSettings:
         """These settings with every 0 replaced, for a model whose own defaults are given.
 
         Args:
             single_step: the model takes one step without noise, so that all its predictions are the same.
+            on_processor: the depth is computed without a graphics card, where a draft is taken smaller.
 
         Raises:
             MarigoldError: a value is out of range, or more is asked of a single-step model (`bad_input`).
@@ -61,12 +69,15 @@ class EstimateSettings:
                 f"{self.model} takes a single step and gives the same depth every time: set steps and ensemble size to "
                 "0 or 1, or choose another model.",
             )
-        recipe = Recipe("", "", 1, 1) if single_step else PRESETS[self.preset]
+        recipe = PRESETS[self.preset]
+        if single_step:
+            recipe = replace(recipe, steps=1, ensemble=1)
+        longest = recipe.longest_on_processor if on_processor else 0
         filled = replace(
             self,
             steps=self.steps or recipe.steps or default_steps,
             ensemble=self.ensemble or recipe.ensemble,
-            resolution=self.resolution or default_resolution,
+            resolution=self.resolution or min(default_resolution, longest or default_resolution),
         )
         for name, value, lowest, highest in (
             ("steps", filled.steps, 1, MAX_STEPS),
@@ -89,16 +100,22 @@ class EstimateSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a preset means; 0 steps = the model's own default."""
+    """What a preset means; 0 steps = the model's own default.
+
+    Attributes:
+        longest_on_processor: the processing resolution is at most this where no graphics card computes; 0 = the
+            model's own. Of a draft of 768 pixels most of the time is the VAE's, which grows with the pixels.
+    """
 
     label: str
     description: str
     steps: int
     ensemble: int
+    longest_on_processor: int = 0
 
 
 PRESETS: dict[str, Recipe] = {
-    "DRAFT": Recipe("Draft", "One denoising step, one prediction: for trying things out", 1, 1),
+    "DRAFT": Recipe("Draft", "One denoising step, one prediction: for trying things out", 1, 1, 512),
     "BALANCED": Recipe("Balanced", "The model's own number of steps, one prediction", 0, 1),
     "BEST": Recipe("Best", "The model's own number of steps, ten predictions merged by their median", 0, 10),
 }

@@ -14,7 +14,10 @@ INSIDE = "marigold_blender"
 # itself with its plain modules errors, settings, record, paths)
 MAY_IMPORT = {
     "": (set(), {""}),
-    "cli": (set(), {"", "worker.server", "training", "depth_of_field_command", "models_command", "runtime"}),
+    "cli": (
+        set(),
+        {"", "worker.server", "training", "depth_of_field_command", "models_command", "runtime", "benchmark"},
+    ),
     "models_command": (set(), {"", "models", "worker.server"}),
     "depth_of_field_command": (set(), {"", "worker.server"}),
     "geometry": ({"numpy"}, {"", "geometry"}),
@@ -44,6 +47,10 @@ MAY_IMPORT = {
     "depth_of_field": ({"torch", "numpy", "OpenImageIO"}, {"", "depth_of_field", "geometry", "depth_files"}),
     "depth_files": ({"numpy", "PIL", "OpenImageIO"}, {"", "depth_files"}),
     "estimation": ({"torch", "numpy", "diffusers", "transformers", "psutil"}, {"", "estimation"}),
+    "benchmark": (
+        {"torch", "numpy", "diffusers", "transformers", "PIL", "psutil"},
+        {"", "benchmark", "estimation", "worker.server", "models"},
+    ),
     "operators": ({"bpy"}, {"", "scene", "worker.client", "models", "runtime", "operators", "training"}),
     "panels": ({"bpy", "blf"}, {"", "scene", "worker.client", "models", "runtime", "operators", "panels"}),
 }

@@ -105,12 +105,16 @@ def run_estimate(
 
     folder = find_model(request.settings.model)
     defaults = read_defaults(folder)
-    settings = request.settings.resolved(defaults.steps, defaults.resolution, single_step=defaults.zero_noise)
+    # Before torch is there, so that impossible settings are refused at once; again when the device is known.
+    request.settings.resolved(defaults.steps, defaults.resolution, single_step=defaults.zero_noise)
     report("importing", 0, 1)
     from ...estimation.devices import choose_device, choose_dtype, device_name
     from ...estimation.memory import peak_mib, start_measuring
 
     device = choose_device("auto")
+    settings = request.settings.resolved(
+        defaults.steps, defaults.resolution, single_step=defaults.zero_noise, on_processor=device.type == "cpu"
+    )
     key = result_key(
         source=source_hash,
         settings={**settings.to_json(), "model": "", "preset": ""},  # the revision and the numbers stand for them
