@@ -27,6 +27,7 @@ from marigold_blender.record import DepthRecord
 from marigold_blender.training.exposure import encode_srgb
 from tests.acceptance.steps import ROOT, Acceptance
 from tests.acceptance.thin_lens_list import SCENES, LensScene
+from tests.spots import radius_of_spot
 
 KEPT = Path(os.environ.get("MARIGOLD_ACCEPTANCE", Path.home() / ".cache/marigold-acceptance"))
 SAMPLES = 512
@@ -49,6 +50,7 @@ def main() -> None:
     acceptance.results["worst_best"] = min(row["best"] for row in rows)
     acceptance.results["best_beats_plain"] = sum(row["best"] > row["plain"] for row in rows)
     acceptance.results["scenes"] = len(rows)
+    acceptance.results["scenes_with_a_blurred_foreground"] = sum(scene.blurred == "foreground" for scene in SCENES)
     acceptance.results["scenes_with_circles_of_2_percent"] = sum(row["largest_circle_percent"] >= 2.0 for row in rows)
     acceptance.step("point_lights", point_lights)
     acceptance.step("versions", versions)
@@ -173,14 +175,6 @@ def point_lights() -> dict[str, Any]:
             2,
         ),
     }
-
-
-def radius_of_spot(light: np.ndarray) -> float:
-    """Radius of the disc with the same second moment."""
-    y, x = np.indices(light.shape)
-    total = light.sum()
-    cy, cx = (light * y).sum() / total, (light * x).sum() / total
-    return float(np.sqrt(2 * (light * ((y - cy) ** 2 + (x - cx) ** 2)).sum() / total))
 
 
 def versions() -> dict[str, Any]:

@@ -6,8 +6,9 @@ import bpy
 import numpy as np
 import pytest
 
-from tests.blender.composited import composite, radius_of_spot
+from tests.blender.composited import composite
 from tests.blender.synthetic_photo import garden, write_job
+from tests.spots import radius_of_spot
 
 SIZE = (96, 64)  # width, height
 

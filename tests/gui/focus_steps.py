@@ -71,17 +71,21 @@ def in_the_camera_view(window, depth, node):
     area.spaces.active.region_3d.view_perspective = "CAMERA"
     yield 1.0
     with window.override():
+        bpy.ops.marigold.pick_focus("EXEC_DEFAULT", x=NEAR[0], y=NEAR[1])
+    before = node.inputs["Focus"].default_value
+    with window.override():
         bpy.ops.marigold.pick_focus("INVOKE_DEFAULT")
-    yield 0.3
+    yield 1.0
     frame = camera_frame(window)
     left, bottom, right, top = frame
     window.point(int(left + (right - left) * FAR[0]), int(bottom + (top - bottom) * FAR[1]))
-    yield 0.5
+    yield 1.5
     window.screenshot("3_camera_view")
     window.press()
     yield 0.8
     camera = bpy.context.scene.camera.data
     window.report["camera_view"] = {
+        "focus_before": before,
         "focus": node.inputs["Focus"].default_value,
         "distance": node.inputs["Focus Distance"].default_value,
         "camera_distance": camera.dof.focus_distance,

@@ -12,20 +12,13 @@ from marigold_blender.depth_of_field.snapping import snap_edges
 from marigold_blender.fog_settings import FogSettings
 from marigold_blender.geometry.fog import add_fog
 from marigold_blender.geometry.thin_lens import ThinLens
+from tests.spots import radius_of_spot
 
 ROUND = Bokeh()
 
 
 def constant(height: int, width: int, value: float) -> np.ndarray:
     return np.full((height, width), value, np.float32)
-
-
-def radius_of_spot(light: np.ndarray) -> float:
-    """Radius of the disc with the same second moment as a spot of light [H, W]."""
-    y, x = np.indices(light.shape)
-    total = light.sum()
-    cy, cx = (light * y).sum() / total, (light * x).sum() / total
-    return math.sqrt(2 * (light * ((y - cy) ** 2 + (x - cx) ** 2)).sum() / total)
 
 
 def test_the_radius_is_the_thin_lens_formula():
