@@ -11,9 +11,11 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, LCMScheduler, UNet2DConditionModel
 
 from ..errors import MarigoldError
-from .checkpoint_files import damaged, read_defaults, read_json
+from .checkpoint_files import read_defaults, read_json
+from .devices import release_cached_memory
 from .empty_text import empty_text
 from .loading import loading
+from .mapped_weights import load_mapped
 from .precision import keep_last_layers_exact
 from .weight_files import find_weights
 
@@ -67,6 +69,9 @@ def load_checkpoint(
     """
     defaults = read_defaults(folder)
     scheduler = _load_scheduler(folder)
+    # First, so that the text encoder is gone before the networks come.
+    text = empty_text(folder, read_json(folder / "unet" / "config.json").get("cross_attention_dim"))
+    release_cached_memory(torch.device("cpu"))
     unet = _load_network(UNet2DConditionModel, folder, "unet", device, dtype)
     vae = _load_network(AutoencoderKL, folder, "vae", device, dtype)
     channels = vae.config.latent_channels
@@ -80,7 +85,7 @@ def load_checkpoint(
         unet=unet,
         vae=vae,
         scheduler=scheduler,
-        empty_text=empty_text(folder, unet.config.cross_attention_dim).to(device=device, dtype=dtype),
+        empty_text=text.to(device=device, dtype=dtype),
         default_steps=defaults.steps,
         default_resolution=defaults.resolution,
         zero_noise=defaults.zero_noise if zero_noise is None else zero_noise,
@@ -101,24 +106,11 @@ def _load_scheduler(folder: Path) -> DDIMScheduler | LCMScheduler:
 
 
 def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:
-    """The U-Net or the VAE, checked to be whole; diffusers maps the file into memory rather than reading it."""
-    read_json(folder / part / "config.json")
-    weights, variant = find_weights(folder / part)
-    network, report = loading(
-        weights,
-        lambda: kind.from_pretrained(
-            folder / part,
-            dtype=dtype,
-            variant=variant,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        ),
-    )
-    if report["missing_keys"] or report["mismatched_keys"]:
-        raise damaged(weights, ValueError(f"weights do not fit the configuration: {report}"))
+    """The U-Net or the VAE, checked to be whole."""
+    config = read_json(folder / part / "config.json")
+    weights, _ = find_weights(folder / part)
+    channels_last = device.type != "mps"  # which has no kernels for it
+    network = loading(weights, lambda: load_mapped(kind, config, weights, device, dtype, channels_last=channels_last))
     network = network.requires_grad_(False).eval()
     keep_last_layers_exact(network)
-    if device.type != "mps":  # which has no kernels for it
-        network = network.to(memory_format=torch.channels_last)
-    return network.to(device)
+    return network

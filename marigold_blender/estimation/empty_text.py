@@ -20,11 +20,11 @@ from .loading import loading
 from .weight_files import find_weights, text_revision
 
 
-def empty_text(folder: Path, width: int) -> torch.Tensor:
+def empty_text(folder: Path, width: int | None) -> torch.Tensor:
     """The embedding for the checkpoint in `folder`, [1, T, C] float32.
 
     Args:
-        width: channels that the U-Net takes (C).
+        width: channels that the U-Net takes (C), as its configuration says.
 
     Raises:
         MarigoldError: files of the text encoder are missing or damaged (`no_model`).
