@@ -7,17 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-from diffusers import AutoencoderKL, MarigoldDepthPipeline, UNet2DConditionModel
-
 from marigold_blender.errors import MarigoldError
-from marigold_blender.models.find import find_model
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.worker.client.jobs import JobQueue
 from marigold_blender.worker.client.process import WorkerConfig
+from tests.acceptance.benchmark import full_size_checkpoint
 from tests.acceptance.part_1 import PHOTOS
-
-FULL_SIZE = Path.home() / ".cache/marigold-acceptance/full_size"
 
 
 def cancel_demo() -> dict[str, Any]:
@@ -26,9 +21,7 @@ def cancel_demo() -> dict[str, Any]:
 
 def cancel_full_size() -> dict[str, Any]:
     """Stable Diffusion 2's VAE and Marigold's U-Net at their full size, with random weights."""
-    if not (FULL_SIZE / "model_index.json").exists():
-        _write_full_size(FULL_SIZE)
-    return _cancels(EstimateSettings(model=str(FULL_SIZE), steps=4, resolution=768), 5, 20.0)
+    return _cancels(EstimateSettings(model=str(full_size_checkpoint()), steps=4, resolution=768), 5, 20.0)
 
 
 def _cancels(settings: EstimateSettings, count: int, within_s: float) -> dict[str, Any]:
@@ -71,36 +64,3 @@ def _cancels(settings: EstimateSettings, count: int, within_s: float) -> dict[st
         "max_s": round(max(wait for _, wait in waits), 3),
         "times_loaded": loads,
     }
-
-
-def _write_full_size(folder: Path) -> None:
-    torch.manual_seed(0)
-    demo = MarigoldDepthPipeline.from_pretrained(find_model("demo"), dtype=torch.float32)
-    unet = UNet2DConditionModel(
-        sample_size=96,
-        in_channels=8,
-        out_channels=4,
-        block_out_channels=(320, 640, 1280, 1280),
-        attention_head_dim=(5, 10, 20, 20),
-        cross_attention_dim=demo.text_encoder.config.hidden_size,
-        use_linear_projection=True,
-    )
-    vae = AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=2,
-        latent_channels=4,
-    )
-    MarigoldDepthPipeline(
-        unet=unet.half(),
-        vae=vae.half(),
-        scheduler=demo.scheduler,
-        text_encoder=demo.text_encoder,
-        tokenizer=demo.tokenizer,
-        prediction_type="depth",
-        scale_invariant=True,
-        shift_invariant=True,
-        default_denoising_steps=4,
-        default_resolution=768,
-    ).save_pretrained(folder)

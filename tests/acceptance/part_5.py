@@ -1,15 +1,20 @@
-"""Part 5 in full: ensembling beside diffusers, 100 megapixels by tiles."""
+"""Part 5 in full: speed, memory and ensembling beside diffusers; tiles of 100 megapixels, and on scenes."""
 
+from marigold_blender.benchmark.command import NAMES
+from tests.acceptance.benchmark import benchmark
 from tests.acceptance.ensembles import merge_times, objectives
 from tests.acceptance.steps import Acceptance
-from tests.acceptance.tiles import hundred_megapixels
+from tests.acceptance.tiles import beside_the_single_pass, hundred_megapixels, render_scenes
 
 
 def main() -> None:
     acceptance = Acceptance(5)
     acceptance.step("ensemble_time", merge_times)
     acceptance.step("ensemble_objective", objectives)
+    for name in NAMES:
+        acceptance.step(f"benchmark_{name}", lambda n=name: benchmark(n))
     acceptance.step("tiles_of_100_megapixels", hundred_megapixels)
+    acceptance.step("tiles_beside_the_single_pass", lambda: beside_the_single_pass(render_scenes()))
     acceptance.finish()
 
 
