@@ -28,7 +28,7 @@ COLUMNS = ("", "seconds", "stock", "ratio", "peak MiB", "stock", "ratio", "diffe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--only", choices=NAMES, help="measure only this")
+    parser.add_argument("--only", choices=NAMES, action="append", help="measure only this; may be given again")
     parser.add_argument(
         "--model", help="measure warm, cold and draft with this model (default: full-size networks with random weights)"
     )
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if not 1 <= options.repeats <= MAX_REPEATS:
         raise MarigoldError("bad_input", f"--repeats is {options.repeats}: use a number from 1 to {MAX_REPEATS}.")
-    names = (options.only,) if options.only else NAMES
+    names = tuple(name for name in NAMES if not options.only or name in options.only)
     model = find_model(options.model) if options.model else None
     scratch = Path(tempfile.mkdtemp(prefix="marigold_benchmark_"))
     try:

@@ -20,6 +20,7 @@ from .precision import keep_last_layers_exact
 from .weight_files import find_weights
 
 SCHEDULERS = {"DDIMScheduler": DDIMScheduler, "LCMScheduler": LCMScheduler}
+PREDICTIONS = ("v_prediction", "epsilon", "sample")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,15 @@ def _load_scheduler(folder: Path) -> DDIMScheduler | LCMScheduler:
             "no_model",
             f"{path} asks for {kind}: a Marigold model uses {' or '.join(SCHEDULERS)}, so take its own file.",
         )
-    return loading(path, lambda: SCHEDULERS[kind].from_config(config))
+    return loading(path, lambda: _usable(SCHEDULERS[kind].from_config(config)))
+
+
+def _usable(scheduler: Any) -> Any:
+    """The scheduler, unless its values would only be found impossible in the middle of an estimate."""
+    scheduler.set_timesteps(1)
+    if scheduler.config.prediction_type not in PREDICTIONS:
+        raise ValueError(f"prediction_type {scheduler.config.prediction_type}")
+    return scheduler
 
 
 def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:

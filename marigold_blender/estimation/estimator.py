@@ -173,6 +173,10 @@ class Estimator:
         picture = to_network_picture(
             job.pixels, settings.resolution, checkpoint.latent_factor, job.resampling, self.device, torch.float32
         )
+        if not torch.isfinite(picture.image).all():
+            raise MarigoldError(
+                "bad_input", "The picture holds values that are not numbers: mend it, or leave them out."
+            )
         image_latent = self._encode(picture.image, ladder)  # [1, 4, h, w]
         job.report("encoding", 1, 1)
         if not job.batch_size:

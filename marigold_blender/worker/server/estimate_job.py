@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -93,6 +94,21 @@ def run_estimate(
     Raises:
         MarigoldError: unusable photo, settings or model, an output that cannot be written, no memory, or cancelled.
     """
+    try:
+        return _run(request, report, cancelled)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise MarigoldError(
+            "out_of_memory",
+            f"{Path(request.photo).name} does not fit into memory: close other programs, or scale it down.",
+            details=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def _run(
+    request: EstimateRequest, report: Callable[[str, int, int], None], cancelled: Callable[[], bool]
+) -> EstimateResult:
     started = time.monotonic()
     output = Path(request.output)
     _check_output(output)
@@ -161,6 +177,15 @@ def run_estimate(
         device=device_name(device),
         memory_mib=memory_mib,
     )
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Also of torch, which is not imported to find out: without it nothing of torch can have failed."""
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from ...estimation.devices import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _check_output(output: Path) -> None:
