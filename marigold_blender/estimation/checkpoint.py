@@ -17,10 +17,24 @@ from .empty_text import empty_text
 from .loading import loading
 from .mapped_weights import load_mapped
 from .precision import keep_last_layers_exact
-from .weight_files import find_weights
+from .weight_files import find_weights, vae_revision
 
 SCHEDULERS = {"DDIMScheduler": DDIMScheduler, "LCMScheduler": LCMScheduler}
 PREDICTIONS = ("v_prediction", "epsilon", "sample")
+
+
+@dataclass(frozen=True)
+class LoadedVae:
+    """A VAE in memory, for the next model if it has the same.
+
+    Attributes:
+        revision: a hash of its files, see `weight_files.vae_revision`.
+        dtype: the number format that it was loaded in.
+    """
+
+    network: AutoencoderKL
+    revision: str
+    dtype: torch.dtype
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,7 @@ class Checkpoint:
     default_resolution: int
     zero_noise: bool
     revision: str
+    loaded_vae: LoadedVae
 
     @property
     def latent_factor(self) -> int:
@@ -58,12 +73,18 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    folder: Path, device: torch.device, dtype: torch.dtype, *, zero_noise: bool | None = None
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    zero_noise: bool | None = None,
+    vae: LoadedVae | None = None,
 ) -> Checkpoint:
     """Load the networks of `folder`, whatever format their files hold, as `dtype` on `device`.
 
     Args:
         zero_noise: whether it starts from zeros; None: as its files say.
+        vae: that of the model before; taken if it is this one's too, so that it is in memory once.
 
     Raises:
         MarigoldError: a file is missing or damaged, or the model is for another task (`no_model`).
@@ -74,8 +95,8 @@ def load_checkpoint(
     text = empty_text(folder, read_json(folder / "unet" / "config.json").get("cross_attention_dim"))
     release_cached_memory(torch.device("cpu"))
     unet = _load_network(UNet2DConditionModel, folder, "unet", device, dtype)
-    vae = _load_network(AutoencoderKL, folder, "vae", device, dtype)
-    channels = vae.config.latent_channels
+    loaded = _load_vae(folder, device, dtype, vae)
+    channels = loaded.network.config.latent_channels
     if unet.config.in_channels != 2 * channels or unet.config.out_channels != channels:
         raise MarigoldError(
             "no_model",
@@ -84,13 +105,14 @@ def load_checkpoint(
         )
     return Checkpoint(
         unet=unet,
-        vae=vae,
+        vae=loaded.network,
         scheduler=scheduler,
         empty_text=text.to(device=device, dtype=dtype),
         default_steps=defaults.steps,
         default_resolution=defaults.resolution,
         zero_noise=defaults.zero_noise if zero_noise is None else zero_noise,
         revision=defaults.revision,
+        loaded_vae=loaded,
     )
 
 
@@ -112,6 +134,14 @@ def _usable(scheduler: Any) -> Any:
     if scheduler.config.prediction_type not in PREDICTIONS:
         raise ValueError(f"prediction_type {scheduler.config.prediction_type}")
     return scheduler
+
+
+def _load_vae(folder: Path, device: torch.device, dtype: torch.dtype, before: LoadedVae | None) -> LoadedVae:
+    read_json(folder / "vae" / "config.json")
+    revision = vae_revision(folder)
+    if before and (before.revision, before.dtype) == (revision, dtype):
+        return LoadedVae(before.network.to(device), revision, dtype)  # it may have made room on the graphics card
+    return LoadedVae(_load_network(AutoencoderKL, folder, "vae", device, dtype), revision, dtype)
 
 
 def _load_network(kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:

@@ -14,7 +14,7 @@ import torch
 from ..errors import MarigoldError
 from ..settings import EstimateSettings
 from .cancelling import cancellable, stop_if
-from .checkpoint import Checkpoint, load_checkpoint
+from .checkpoint import Checkpoint, LoadedVae, load_checkpoint
 from .checkpoint_files import read_defaults
 from .denoising import decode, denoise, encode
 from .devices import choose_batch_size, choose_device, choose_dtype, is_out_of_memory, release_cached_memory
@@ -59,12 +59,15 @@ class Estimator:
         self._encoded: tuple[tuple[object, ...], torch.Tensor] | None = None  # what it was made of, and the latent
 
     @classmethod
-    def load(cls, folder: Path, device: str = "auto", *, zero_noise: bool | None = None) -> Estimator:
+    def load(
+        cls, folder: Path, device: str = "auto", *, zero_noise: bool | None = None, vae: LoadedVae | None = None
+    ) -> Estimator:
         """Load the checkpoint in `folder` (diffusers format).
 
         Args:
             device: `auto`, or a device of torch.
             zero_noise: whether it was fine-tuned to start from zeros (E2E-FT); None: as its files say.
+            vae: that of the model before, which must not be used any more.
 
         Raises:
             MarigoldError: missing, damaged or unsuitable files (`no_model`), no such device (`bad_input`), or too
@@ -73,7 +76,7 @@ class Estimator:
         where = choose_device(device)
         dtype = choose_dtype(where, read_defaults(Path(folder)).parameters)
         try:
-            return cls(load_checkpoint(Path(folder), where, dtype, zero_noise=zero_noise), where, dtype)
+            return cls(load_checkpoint(Path(folder), where, dtype, zero_noise=zero_noise, vae=vae), where, dtype)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 raise _out_of_memory(f"The model in {folder} does not fit into memory", error) from error

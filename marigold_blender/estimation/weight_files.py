@@ -81,6 +81,13 @@ def text_revision(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def vae_revision(folder: Path) -> str:
+    """A name for exactly these files of the VAE: Stable Diffusion's belongs to most models."""
+    digest = hashlib.sha256()
+    _add_parts(digest, folder, ("vae",))
+    return digest.hexdigest()
+
+
 def count_parameters(weights: Path) -> int:
     """How many numbers a weight file holds."""
     return sum(math.prod(entry["shape"]) for entry in read_header(weights)[0].values())

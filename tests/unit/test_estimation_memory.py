@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +162,24 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, monkeypa
     (tmp_path / "file").touch()
     monkeypatch.setenv("MARIGOLD_CACHE", str(tmp_path / "file"))
     assert Estimator.load(DEMO, "cpu").checkpoint.empty_text.shape[-1] > 0
+
+
+def test_a_vae_that_two_models_share_is_in_memory_once(fresh: Estimator, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(DEMO, tmp_path / "other"))
+    index = json.loads((other / "model_index.json").read_text())
+    (other / "model_index.json").write_text(json.dumps({**index, "default_denoising_steps": 2}))
+    second = Estimator.load(other, "cpu", vae=fresh.checkpoint.loaded_vae)
+    assert second.checkpoint.vae is fresh.checkpoint.vae
+    assert second.revision != fresh.revision
+    weights = other / "vae" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert Estimator.load(other, "cpu", vae=fresh.checkpoint.loaded_vae).checkpoint.vae is not fresh.checkpoint.vae
+
+
+def test_loading_holds_a_network_once(fresh: Estimator) -> None:
+    for network in (fresh.checkpoint.unet, fresh.checkpoint.vae):
+        assert not any(parameter.is_meta for parameter in network.parameters())
+        wide = [weight for weight in network.parameters() if weight.ndim == 4 and min(weight.shape) > 1]
+        assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in wide)
