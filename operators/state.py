@@ -5,17 +5,18 @@ Drawing must not touch the disk, so a timer looks, at most every few seconds and
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
+from ..marigold_blender.models.catalogue import CATALOGUE
 from ..marigold_blender.models.find import preferred_model
 from ..marigold_blender.models.folders import models_folder
 from ..marigold_blender.models.naming import known_models
 from ..marigold_blender.models.status import ModelStatus, forget_statuses, status
 from ..marigold_blender.runtime.status import RuntimeStatus, read_status
-from ..marigold_blender.settings import EstimateSettings
+from ..marigold_blender.settings import PRESETS, EstimateSettings
 from ..marigold_blender.training.blend_request import TrainingState, training_state
 from ..marigold_blender.worker.client.past_runs import PastRuns
 from . import config
@@ -84,6 +85,26 @@ def run_kind(settings: EstimateSettings) -> str:
     if settings.tiling:
         asked.append(f"tiles{settings.tiling}")
     return " ".join(map(str, (*asked, config.device(), config.precision())))
+
+
+def preset_times(settings: EstimateSettings) -> dict[str, float]:
+    """Seconds that each preset will take by its label, as far as this machine's past runs tell.
+
+    One that was never run is told from Balanced, which shows how many steps the model takes by itself.
+    """
+    found = {}
+    model = CATALOGUE.get(settings.model)
+    is_single_step = model is not None and model.zero_noise  # all presets are the same to it
+    balanced = run_kind(replace(settings, preset="BALANCED"))
+    for preset, recipe in PRESETS.items():
+        expected = past_runs().expected(run_kind(replace(settings, preset=preset)))
+        seconds = expected.seconds if expected else None
+        if seconds is None and not settings.tiling and not is_single_step:
+            steps, ensemble = settings.steps or recipe.steps, settings.ensemble or recipe.ensemble
+            seconds = past_runs().expected_from(balanced, steps, ensemble)
+        if seconds is not None:
+            found[recipe.label] = seconds
+    return found
 
 
 def forget() -> None:

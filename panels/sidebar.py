@@ -62,10 +62,14 @@ def draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         properties = row.operator(f"marigold.{operator}", icon=icon)
         for name, value in source.items():
             setattr(properties, name, value)
-    expected = state.past_runs().expected(state.run_kind(context.scene.marigold.estimate_settings()))
+    settings = context.scene.marigold.estimate_settings()
+    expected = state.past_runs().expected(state.run_kind(settings))
     if expected:
         memory = f", {expected.memory_mib / 1024:.1f} GB of memory" if expected.memory_mib else ""
         layout.label(text=f"About {duration(expected.seconds)}{memory}", icon="TIME")
+    times = state.preset_times(settings)
+    if len(times) > 1:
+        layout.label(text=", ".join(f"{label} {duration(seconds)}" for label, seconds in times.items()), icon="PRESET")
 
 
 CLASSES = (MARIGOLD_PT_view3d, MARIGOLD_PT_image)

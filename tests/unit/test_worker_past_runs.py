@@ -25,6 +25,23 @@ def test_a_run_tells_what_the_next_of_its_kind_takes(tmp_path):
     assert runs.expected("another") is None
 
 
+def test_a_preset_that_was_never_run_is_told_from_another(tmp_path):
+    stages = {"encoding": 2.0, "denoising": 8.0, "decoding": 3.0}
+    PastRuns(tmp_path).note("balanced", finished(stages, record={"settings": {"steps": 4, "ensemble": 1}}))
+    runs = PastRuns(tmp_path)  # as the next session reads it
+    assert runs.expected_from("balanced", steps=1, ensemble=1) == 2.0 + 2.0 + 3.0
+    assert runs.expected_from("balanced", steps=0, ensemble=10) == 2.0 + 80.0 + 30.0
+    assert runs.expected_from("another", steps=1, ensemble=1) is None
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"steps": 0, "ensemble": 1}, {"steps": "4", "ensemble": 1}])
+def test_a_run_without_numbers_tells_nothing_of_other_presets(tmp_path, settings):
+    runs = PastRuns(tmp_path)
+    runs.note("balanced", finished(record={"settings": settings}))
+    assert runs.expected("balanced").seconds == 15.0
+    assert runs.expected_from("balanced", steps=1, ensemble=1) is None
+
+
 def test_one_slow_start_does_not_count(tmp_path):
     runs = PastRuns(tmp_path)
     runs.note("kind", finished({**STAGES, "importing": 60.0}))

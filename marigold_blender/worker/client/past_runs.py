@@ -19,6 +19,7 @@ from .job import Job, JobState
 
 KEEP = 5  # runs of a kind; their median counts, so that one slow start does not
 NAME = "past_runs.json"
+COUNTS = {"steps", "ensemble"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class PastRuns:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
             data = json.loads(self._path.read_text(encoding="utf-8"))
             self._runs = {
-                str(kind): [{"stages": _seconds(run["stages"]), "memory_mib": run["memory_mib"]} for run in runs]
+                str(kind): [
+                    {"stages": _seconds(run["stages"]), "memory_mib": run["memory_mib"], **_counts(run)} for run in runs
+                ]
                 for kind, runs in data["runs"].items()
             }
             self.device = str(data["device"])
@@ -56,7 +59,11 @@ class PastRuns:
         """Add a finished job of a kind (any string that says what decides its time)."""
         if job.state is not JobState.DONE or not job.result or job.result.get("cached"):
             return
-        run = {"stages": _seconds(job.stage_seconds), "memory_mib": job.result.get("memory_mib")}
+        run = {
+            "stages": _seconds(job.stage_seconds),
+            "memory_mib": job.result.get("memory_mib"),
+            **_counts((job.result.get("record") or {}).get("settings") or {}),
+        }
         self._runs[kind] = [*self._runs.get(kind, []), run][-KEEP:]
         self.device = job.result.get("device", self.device)
         with contextlib.suppress(OSError):  # the figures of this session are still there
@@ -71,6 +78,20 @@ class PastRuns:
             return None
         memory = [run["memory_mib"] for run in runs if run["memory_mib"]]
         return Expected(sum(self._medians(kind).values()), round(median(memory)) if memory else None)
+
+    def expected_from(self, like: str, steps: int, ensemble: int) -> float | None:
+        """Seconds that a run will take of which only the kind `like` was ever done, with other numbers.
+
+        Args:
+            steps, ensemble: of the run to come; 0 steps = as many as `like` took.
+        """
+        counted = [run for run in self._runs.get(like, []) if run.keys() >= COUNTS]
+        if not counted:
+            return None
+        last, medians = counted[-1], self._medians(like)
+        members = ensemble / last["ensemble"]
+        factors = {"denoising": members * (steps or last["steps"]) / last["steps"], "decoding": members}
+        return sum(seconds * factors.get(stage, 1.0) for stage, seconds in medians.items())
 
     def seconds_left(self, kind: str, job: Job, now: float) -> float | None:
         """Time that a running job still needs; None where nothing is known.
@@ -95,6 +116,12 @@ class PastRuns:
         runs = self._runs.get(kind, [])
         stages = dict.fromkeys(stage for run in runs for stage in run["stages"])
         return {stage: median(run["stages"].get(stage, 0.0) for run in runs) for stage in stages}
+
+
+def _counts(settings: Mapping[str, Any]) -> dict[str, int]:
+    """The numbers that a run's time grows with, where it tells them."""
+    found = {name: settings[name] for name in COUNTS if isinstance(settings.get(name), int) and settings[name] > 0}
+    return found if len(found) == len(COUNTS) else {}
 
 
 def _seconds(stages: Mapping[str, Any]) -> dict[str, float]:
