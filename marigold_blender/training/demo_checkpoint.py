@@ -95,8 +95,8 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     run_vae(train.folder, runs, plan.vae_steps, losses)
     for stage in UNET_STAGES:
         say(f"Encoding at {stage.resolution} pixels")
-        for part in stage.data:
-            run_encode(data / part, runs, plan.variants, lambda done, total: None, stage.resolution)
+        for name in stage.data:
+            run_encode(data / name, runs, plan.variants, lambda done, total: None, stage.resolution)
         say(f"Training the U-Net at {stage.resolution} pixels")
         until = int(plan.unet_steps * stage.end)
         run_unet(runs, plan.unet_steps, stage.batch, losses, FROM_NOTHING, resolution=stage.resolution, until=until)
