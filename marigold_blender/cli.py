@@ -62,7 +62,8 @@ def estimate(options: argparse.Namespace) -> int:
         try:
             if is_clip(Path(photo)):
                 progress = Progress(line.show, SHARES["estimate_clip"])
-                clip = run_clip(ClipRequest(photo, options.output, settings), progress, lambda: False)
+                asked = ClipRequest(photo, options.output, settings, steady=not options.independent)
+                clip = run_clip(asked, progress, lambda: False)
                 result, written = clip.to_json(), [clip.record]
             else:
                 request = EstimateRequest(photo, name, options.output, settings)
@@ -133,6 +134,9 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     command = commands.add_parser("estimate", help="estimate the depth of photos and clips")
     command.add_argument("photos", nargs="+", metavar="PHOTO")
     command.add_argument("--output", required=True, metavar="DIR", help="folder for the files; made if it is missing")
+    command.add_argument(
+        "--independent", action="store_true", help="of clips: estimate each frame by itself (default: steady in time)"
+    )
     add_settings_arguments(command)
     _add_json(command)
     command.set_defaults(run_command=estimate)

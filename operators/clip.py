@@ -7,11 +7,11 @@ from bpy.props import StringProperty
 from ..marigold_blender.errors import MarigoldError
 from . import session
 from .clip_task import ClipTask, run_clip_blocking
-from .properties import EstimateProperties
+from .properties import ClipProperties, EstimateProperties
 from .scene_settings import fill_unset
 
 
-class MARIGOLD_OT_estimate_clip(EstimateProperties, bpy.types.Operator):
+class MARIGOLD_OT_estimate_clip(EstimateProperties, ClipProperties, bpy.types.Operator):
     bl_idname = "marigold.estimate_clip"
     bl_label = "Estimate Depth of Clip"
     bl_description = "Estimate the depth of every frame of a movie or an image sequence; a run that was stopped goes on"
@@ -61,7 +61,7 @@ class MARIGOLD_OT_estimate_clip(EstimateProperties, bpy.types.Operator):
         if not clip:
             raise MarigoldError("bad_input", "Choose a clip first: a movie, or the folder of an image sequence.")
         output = bpy.path.abspath(self.output) or f"{clip.replace('#', '').rsplit('.', 1)[0].rstrip('_-. ')}_depth"
-        return ClipTask(clip, output, self.estimate_settings(), context.scene.session_uid)
+        return ClipTask(clip, output, self.estimate_settings(), self.steady, context.scene.session_uid)
 
 
 CLASSES = (MARIGOLD_OT_estimate_clip,)

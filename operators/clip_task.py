@@ -23,12 +23,14 @@ class ClipTask:
 
     Attributes:
         clip: movie, folder or name with #; output: folder of the depth; settings: of every frame.
+        steady: frames follow each other; else each is estimated by itself.
         scene_uid: of the scene it was started from.
     """
 
     clip: str
     output: str
     settings: EstimateSettings
+    steady: bool
     scene_uid: int
     id: int = field(default_factory=new_id)
     phase: Phase = Phase.READING
@@ -50,7 +52,12 @@ class ClipTask:
         Raises:
             MarigoldError: the cache cannot be written.
         """
-        payload = {"clip": self.clip, "output": self.output, "settings": self.settings.to_json()}
+        payload = {
+            "clip": self.clip,
+            "output": self.output,
+            "settings": self.settings.to_json(),
+            "steady": self.steady,
+        }
         self.job = queue.submit("estimate_clip", payload, queue.new_folder())
         self.phase = Phase.WORKING
 

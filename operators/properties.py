@@ -76,6 +76,17 @@ class EstimateProperties:
         return EstimateSettings(**{**chosen, "model": self.model or preferred_model()})
 
 
+class ClipProperties:
+    """How the frames of a clip belong together."""
+
+    steady: BoolProperty(
+        name="Steady",
+        description="Frames follow each other: one scale for each shot, no flicker. Off: each frame is estimated by"
+        " itself",
+        default=True,
+    )
+
+
 class MeshProperties:
     """How the mesh is built from depth."""
 

@@ -5,10 +5,10 @@ import bpy
 from bpy.props import EnumProperty, PointerProperty, StringProperty
 
 from . import state
-from .properties import EstimateProperties, MeshProperties
+from .properties import ClipProperties, EstimateProperties, MeshProperties
 from .training_properties import TrainingProperties
 
-SHARED = (EstimateProperties, MeshProperties, TrainingProperties)
+SHARED = (EstimateProperties, ClipProperties, MeshProperties, TrainingProperties)
 
 
 class MarigoldTraining(TrainingProperties, bpy.types.PropertyGroup):
@@ -19,7 +19,7 @@ def _look_again(self, context):
     state.look_again()
 
 
-class MarigoldSettings(EstimateProperties, MeshProperties, bpy.types.PropertyGroup):
+class MarigoldSettings(EstimateProperties, ClipProperties, MeshProperties, bpy.types.PropertyGroup):
     """`scene.marigold`."""
 
     source: EnumProperty(
@@ -34,6 +34,11 @@ class MarigoldSettings(EstimateProperties, MeshProperties, bpy.types.PropertyGro
     )
     filepath: StringProperty(
         name="Photo", description="The photo to turn into 3D", subtype="FILE_PATH", update=_look_again
+    )
+    clip: StringProperty(
+        name="Clip",
+        description="A movie, the folder of an image sequence, or the name of its frames with # for the number",
+        subtype="FILE_PATH",
     )
     training: PointerProperty(
         type=MarigoldTraining, name="Training", description="What a model is trained on this file with"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sections under the main panel that show settings: Source, Quality, Mesh, Advanced."""
+"""The sections under the main panel that show settings: Source, Quality, Clip, Mesh, Advanced."""
 
 import bpy
 
@@ -58,6 +58,21 @@ class MeshPanel:
             column.prop(context.scene.marigold, name)
 
 
+class ClipPanel:
+    """The depth of a movie or an image sequence; how each frame is estimated stands under Quality."""
+
+    bl_label = "Clip"
+    bl_order = 3
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        settings = context.scene.marigold
+        column = settings_column(self.layout)
+        column.prop(settings, "clip", text="", placeholder="Movie, folder or shot_####.png")
+        column.prop(settings, "steady")
+        column.operator("marigold.estimate_clip", icon="SEQUENCE").filepath = settings.clip
+
+
 class AdvancedPanel:
     """What is seldom changed: the random numbers, the device, the worker's memory and its log."""
 
@@ -96,6 +111,14 @@ class MARIGOLD_PT_quality_image(InImageEditor, QualityPanel, bpy.types.Panel):
     pass
 
 
+class MARIGOLD_PT_clip_view3d(In3DView, ClipPanel, bpy.types.Panel):
+    pass
+
+
+class MARIGOLD_PT_clip_image(InImageEditor, ClipPanel, bpy.types.Panel):
+    pass
+
+
 class MARIGOLD_PT_mesh_view3d(In3DView, MeshPanel, bpy.types.Panel):
     pass
 
@@ -117,6 +140,8 @@ CLASSES = (
     MARIGOLD_PT_source_image,
     MARIGOLD_PT_quality_view3d,
     MARIGOLD_PT_quality_image,
+    MARIGOLD_PT_clip_view3d,
+    MARIGOLD_PT_clip_image,
     MARIGOLD_PT_mesh_view3d,
     MARIGOLD_PT_mesh_image,
     MARIGOLD_PT_advanced_view3d,

@@ -2,14 +2,15 @@
 """The depth of a clip on disk: `NAME_####_depth.exr` for every frame, and one record, `NAME_depth.json`.
 
 Frames are 32-bit float, one channel Y, 0 near .. 1 far, as those of photos. The record says on which common scale they
-are: `method` is *independent* where each frame was estimated by itself, so that the scale is only roughly the same.
+are: `method` is *steady* where the frames of a shot are on that of its first frame, and *independent* where each frame
+was estimated by itself, so that the scale is only roughly the same.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,17 @@ def write_frame(folder: Path, name: str, number: int, depth: np.ndarray) -> None
         write_exr(depth, files.new(path))
 
 
-def record_content(record: DepthRecord, method: str, deciding: Mapping[str, Any]) -> dict[str, Any]:
-    """What the record says besides the frames; `deciding`: what the frames depend on."""
-    return {"format": FORMAT, "method": method, "deciding": dict(deciding), "record": record.to_json()}
+def record_content(
+    record: DepthRecord, method: str, deciding: Mapping[str, Any], shots: Sequence[int] = ()
+) -> dict[str, Any]:
+    """What the record says besides the frames.
+
+    Args:
+        deciding: what the frames depend on.
+        shots: number of each shot's first frame, where that is known.
+    """
+    about = {"format": FORMAT, "method": method, "deciding": dict(deciding), "record": record.to_json()}
+    return {**about, "shots": list(shots)} if shots else about
 
 
 def open_depth_sequence(path: Path) -> DepthSequence:

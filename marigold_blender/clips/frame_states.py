@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..depth_files.replacing import replacing
+from ..depth_files.replacing import replacing_one
 from ..errors import MarigoldError
 
 DONE = "done"
@@ -42,6 +42,10 @@ class FrameStates:
     def is_done(self, number: int) -> bool:
         return number in self._frames
 
+    def forget(self) -> None:
+        """Nothing counts as done any more."""
+        self._frames.clear()
+
     def about(self, about: dict[str, Any]) -> None:
         """What the file is to say besides the frames from now on."""
         self._about = about
@@ -51,8 +55,8 @@ class FrameStates:
         self._frames[number] = DONE
         frames = {str(number): self._frames[number] for number in sorted(self._frames)}
         text = json.dumps({**self._about, "frames": frames}, indent=1, ensure_ascii=False) + "\n"
-        with replacing(self._path.parent) as files:
-            files.new(self._path).write_text(text, encoding="utf-8")
+        with replacing_one(self._path) as beside:
+            beside.write_text(text, encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -83,6 +83,27 @@ def replacing(folder: Path) -> Iterator[Replacement]:
         files.discard()
 
 
+@contextmanager
+def replacing_one(path: Path) -> Iterator[Path]:
+    """A block that writes one file under the name it is given: at its end the file is there, in one step.
+
+    Unlike with `replacing` there is no moment at which neither the old file nor the new one has its name, which matters
+    for notes that are written again and again.
+
+    Raises:
+        MarigoldError: it cannot be written (`cannot_write`).
+    """
+    beside = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(path)
+    except OSError as error:
+        raise _cannot_write(path.parent, error) from error
+    finally:
+        _remove(beside)
+
+
 def sweep(folder: Path, is_ours: Callable[[str], bool]) -> None:
     """Remove what a killed process left of files that were being written.
 

@@ -70,6 +70,19 @@ def to_network_picture(
     return NetworkPicture(image, height, width)
 
 
+def resize_pixels(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """[H, W, 3] as [height, width, 3] float32 in [0, 1]; a channel at a time, for the memory's sake."""
+    resized = np.empty((height, width, 3), np.float32)
+    for index in range(3):
+        channel = torch.tensor(pixels[None, None, :, :, index], dtype=torch.float32)  # [1, 1, H, W], a copy
+        if pixels.dtype == np.uint8:
+            channel.div_(255.0)
+        if channel.shape[2:] != (height, width):
+            channel = F.interpolate(channel, (height, width), mode="bilinear", antialias=True)
+        resized[..., index] = channel[0, 0].clamp_(0.0, 1.0).numpy()
+    return resized
+
+
 def to_photo_size(values: torch.Tensor, height: int, width: int, resampling: Resampling = "bilinear") -> np.ndarray:
     """Resize a map [PH, PW] to the photo's size: [H, W] float32 in [0, 1]."""
     resized = F.interpolate(values[None, None].float(), (height, width), mode=resampling)  # [1, 1, H, W]

@@ -19,13 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 
 from ..errors import MarigoldError
 from ..settings import EstimateSettings
 from .cancelling import stop_if
 from .estimator import Estimator, Prediction, Report
-from .resampling import processing_size, to_photo_size
+from .resampling import processing_size, resize_pixels, to_photo_size
 from .tile_fitting import fit_tile
 
 OVERLAP = 1 / 4  # of a tile's edge, at least
@@ -108,7 +107,7 @@ def estimate_in_tiles(
     report("denoising", 0, total)
     # At the size of the network: the levels, not a resampled photo, carry on from here.
     whole = processing_size(height, width, settings.resolution)
-    first = estimator.estimate(_resized(pixels, *whole), settings, _silent, cancelled)
+    first = estimator.estimate(resize_pixels(pixels, *whole), settings, _silent, cancelled)
     report("denoising", 1, total)
     depth, done = torch.from_numpy(first.depth), 1
     alone = replace(settings, ensemble=1, resolution=0)
@@ -188,20 +187,7 @@ def _seen_by(tile: Tile, level: Level, pixels: np.ndarray) -> np.ndarray:
     """The part of the photo under a tile, at the level's size: [h, w, 3] float32 in [0, 1]."""
     rows = [round(edge * pixels.shape[0] / level.height) for edge in (tile.top, tile.top + tile.height)]
     columns = [round(edge * pixels.shape[1] / level.width) for edge in (tile.left, tile.left + tile.width)]
-    return _resized(pixels[slice(*rows), slice(*columns)], tile.height, tile.width)
-
-
-def _resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """[H, W, 3] as [height, width, 3] float32 in [0, 1]; a channel at a time, for the memory's sake."""
-    resized = np.empty((height, width, 3), np.float32)
-    for index in range(3):
-        channel = torch.tensor(pixels[None, None, :, :, index], dtype=torch.float32)  # [1, 1, H, W], a copy
-        if pixels.dtype == np.uint8:
-            channel.div_(255.0)
-        if channel.shape[2:] != (height, width):
-            channel = F.interpolate(channel, (height, width), mode="bilinear", antialias=True)
-        resized[..., index] = channel[0, 0].clamp_(0.0, 1.0).numpy()
-    return resized
+    return resize_pixels(pixels[slice(*rows), slice(*columns)], tile.height, tile.width)
 
 
 def _kept(folder: Path | None, tile: Tile, estimate: Callable[[], np.ndarray]) -> np.ndarray:

@@ -94,6 +94,11 @@ def test_the_operator_estimates_a_clip(extension, clip, tmp_path):
     assert image.source == "SEQUENCE"
     assert image.marigold.photo.source == "SEQUENCE"
     assert len(list((tmp_path / "d").glob("*_depth.exr"))) == LAST - FIRST + 1
+    record = next((tmp_path / "d").glob("*_depth.json"))
+    assert json.loads(record.read_text())["method"] == "steady"
+    alone = {"output": str(tmp_path / "d"), "steps": 1, "resolution": 64, "steady": False}
+    assert bpy.ops.marigold.estimate_clip(filepath=str(clip), **alone) == {"FINISHED"}
+    assert json.loads(record.read_text())["method"] == "independent"
     with pytest.raises(RuntimeError, match="There is no clip"):
         bpy.ops.marigold.estimate_clip(filepath=str(tmp_path / "none"))
     with pytest.raises(RuntimeError, match="Choose a clip first"):

@@ -107,7 +107,7 @@ def test_what_is_no_movie_is_one_sentence(tmp_path):
 
 def test_the_depth_of_a_clip_goes_on_where_it_was_stopped(sequence, tmp_path, monkeypatch):
     monkeypatch.setenv("MARIGOLD_CACHE", str(tmp_path / "cache"))
-    request = ClipRequest(str(sequence), str(tmp_path / "out"), SMALL)
+    request = ClipRequest(str(sequence), str(tmp_path / "out"), SMALL, steady=False)
     begun: list[int] = []
     with pytest.raises(MarigoldError) as failure:
         run_clip(request, lambda stage, done, total: begun.append(done), lambda: len(begun) > 2)
