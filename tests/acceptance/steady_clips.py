@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from marigold_blender.clips.depth_sequence import open_depth_sequence
+from marigold_blender.depth_files.spectral import spectral
 from marigold_blender.estimation.optical_flow import warped
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.training.render import RenderPlan, render_data_set
@@ -227,3 +228,17 @@ def follow_many(folder: str) -> None:
     settings = EstimateSettings(steps=1, ensemble=1, resolution=64)
     result = run_clip(ClipRequest(f"{folder}/frames", f"{folder}/depth", settings), report, lambda: False)
     print(json.dumps({"frames": result.last, "mib": memory}))
+
+
+def draw_slices(name: str, picture: Path) -> None:
+    """One row of a long clip over time: as rendered, independent frames, steady. Time runs downwards."""
+    frames = range(0, len(open_depth_sequence(MOVING / "depth" / "steady" / "long" / f"{name}_depth.json").frames))
+    photos = (np.asarray(Image.open(MOVING / "long" / "rgb" / f"{name}_{i:04}.png").convert("RGB")) for i in frames)
+    parts = [np.stack([photo[photo.shape[0] // 2] for photo in photos])]
+    for method in ("independent", "steady"):
+        sequence = open_depth_sequence(MOVING / "depth" / method / "long" / f"{name}_depth.json")
+        rows = np.stack([depth[depth.shape[0] // 2] for depth in map(sequence.read, sequence.frames)])
+        low, high = np.quantile(rows, [0.01, 0.99])
+        parts.append(spectral(np.clip((rows - low) / (high - low), 0.0, 1.0)))
+    gap = np.full((len(parts[0]), 6, 3), 255, np.uint8)
+    Image.fromarray(np.hstack([parts[0], gap, parts[1], gap, parts[2]])).save(picture)
