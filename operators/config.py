@@ -95,7 +95,8 @@ def online_advice() -> str:
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
-    chosen = {"MARIGOLD_DEVICE": device(), "MARIGOLD_PRECISION": precision()}
+    compiles = os.environ.get("MARIGOLD_COMPILE") or ("1" if preferences().compile_networks else "")
+    chosen = {"MARIGOLD_DEVICE": device(), "MARIGOLD_PRECISION": precision(), "MARIGOLD_COMPILE": compiles}
     return tuple((name, value) for name, value in chosen.items() if value)
 
 

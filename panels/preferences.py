@@ -92,6 +92,12 @@ class MarigoldPreferences(bpy.types.AddonPreferences):
         ],
         default="auto",
     )
+    compile_networks: BoolProperty(
+        name="Compile Repeated Sizes",
+        description="From the third photo of a size on, compile the network with torch.compile. Takes minutes the first"
+        " time, needs a C++ compiler, and pays for many photos or frames of one size. For a worker that starts next",
+        default=False,
+    )
     free_before_render: BoolProperty(
         name="Free GPU Memory Before Rendering",
         description="End the idle worker before a render starts, so that the render gets all of the memory."
@@ -164,7 +170,7 @@ class MarigoldPreferences(bpy.types.AddonPreferences):
 
     def draw_computing(self, context):
         column = _section(self.layout, "Computing")
-        for name in ("device", "precision", "free_before_render", "idle_minutes"):
+        for name in ("device", "precision", "compile_networks", "free_before_render", "idle_minutes"):
             column.prop(self, name)
         _overridable(column, self, "cache_folder", "MARIGOLD_CACHE")
         column.label(text=f"Results are kept in {cache_folder()}")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +19,10 @@ def stop_if(cancelled: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def cancellable(networks: list[nn.Module], cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Ask `cancelled` before every layer that runs inside this block.
+def cancellable(
+    networks: Sequence[nn.Module], cancelled: Callable[[], bool], undivided: Sequence[nn.Module] = ()
+) -> Iterator[None]:
+    """Ask `cancelled` before every layer that runs inside this block; of `undivided` networks before each pass.
 
     A full-size network takes many seconds for one step on a CPU; its layers take a fraction of one each. The weights
     are untouched by the exception and the hooks go with it, so the next job can use the networks at once.
@@ -29,7 +31,8 @@ def cancellable(networks: list[nn.Module], cancelled: Callable[[], bool]) -> Ite
     def ask(_module: nn.Module, _inputs: Any) -> None:
         stop_if(cancelled)
 
-    hooks = [module.register_forward_pre_hook(ask) for network in networks for module in network.modules()]
+    asked = [module for network in networks for module in ([network] if network in undivided else network.modules())]
+    hooks = [module.register_forward_pre_hook(ask) for module in asked]
     try:
         yield
     finally:

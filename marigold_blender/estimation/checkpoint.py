@@ -62,6 +62,12 @@ class Checkpoint:
         """How much smaller the latents are than the picture."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
+    @property
+    def widest_decoder_layer(self) -> int:
+        """Channels of the decoder's widest layer at full size: its last block still takes the block before's."""
+        channels = self.vae.config.block_out_channels
+        return int(channels[min(1, len(channels) - 1)])
+
     def new_scheduler(self, steps: int) -> DDIMScheduler | LCMScheduler:
         """A scheduler at its first step; schedulers hold state, so each batch has its own."""
         # “leading” would take a single step at t=1, from noise to noise (Martin Garcia et al. 2024, section 3)

@@ -107,6 +107,11 @@ def _processor_has_bfloat16() -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in asked)
 
 
+def compiling_is_wished() -> bool:
+    """Whether `MARIGOLD_COMPILE` asks for torch.compile; set from Blender's preferences."""
+    return os.environ.get("MARIGOLD_COMPILE", "0") not in ("", "0")
+
+
 def describe_policy(device: torch.device) -> dict[str, str]:
     """How full-size networks are computed on `device`, in words, for `marigold doctor`."""
     dtype = choose_dtype(device, WORTH_16_BITS)
@@ -117,6 +122,7 @@ def describe_policy(device: torch.device) -> dict[str, str]:
         "precision": f"{str(dtype).removeprefix('torch.')}{repeated}; small networks in float32",
         "layout": "contiguous" if device.type == "mps" else "channels last",
         "attention": "scaled dot product",
+        "compiling": "from the third job of a shape on" if compiling_is_wished() else "no (MARIGOLD_COMPILE=1)",
         "batch": f"{batch} predictions of 768 x 576 at once, by the memory that is free now",
         "out of memory": ", then ".join(["smaller batches", *rungs, "the VAE in tiles"]),
     }

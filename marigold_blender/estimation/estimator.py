@@ -16,13 +16,14 @@ from ..settings import EstimateSettings
 from .cancelling import cancellable, stop_if
 from .checkpoint import Checkpoint, LoadedVae, load_checkpoint
 from .checkpoint_files import read_defaults
+from .compiling import RepeatedShapes
 from .denoising import decode, denoise, encode
 from .devices import choose_batch_size, choose_device, choose_dtype, is_out_of_memory, release_cached_memory
 from .ensembling import Ensemble, Reduction
 from .memory_ladder import MemoryLadder
 from .noise import NoiseStream, ReplayedNoise, member_noise
 from .precision import NotFinite, require_finite, single_precision
-from .resampling import Resampling, to_network_picture, to_photo_size
+from .resampling import Resampling, processing_size, to_network_picture, to_photo_size
 
 Report = Callable[[str, int, int], None]
 """Called with a stage (`encoding`, `denoising`, `decoding`, `aligning`), how much of it is done, and its total."""
@@ -55,6 +56,7 @@ class Estimator:
         self.checkpoint = checkpoint
         self.device = device
         self.dtype = dtype
+        self._repeated = RepeatedShapes(checkpoint.unet, device)
         self._offloads = False  # see `MemoryLadder`
         self._encoded: tuple[tuple[object, ...], torch.Tensor] | None = None  # what it was made of, and the latent
 
@@ -133,7 +135,8 @@ class Estimator:
             cancelled,
         )
         networks = (self.checkpoint.unet, self.checkpoint.vae)
-        with cancellable(list(networks), cancelled):
+        shape = processing_size(pixels.shape[0], pixels.shape[1], settings.resolution)
+        with self._repeated.turn(shape) as compiled, cancellable(networks, cancelled, compiled):
             try:
                 try:
                     return self._within_memory(job)
@@ -185,7 +188,7 @@ class Estimator:
         if not job.batch_size:
             pixels = picture.image.shape[-2] * picture.image.shape[-1]
             job.batch_size = choose_batch_size(
-                self.device, self.dtype, settings.ensemble, pixels, _widest_decoder_layer(checkpoint)
+                self.device, self.dtype, settings.ensemble, pixels, checkpoint.widest_decoder_layer
             )
         while len(job.members) < len(job.streams):
             self._next_members(job, image_latent, ladder)
@@ -281,12 +284,6 @@ class _Job:
         self.latents.clear()
         for stream in self.streams:
             stream.rewind()
-
-
-def _widest_decoder_layer(checkpoint: Checkpoint) -> int:
-    """Channels of the decoder's widest layer at full size: its last block still takes the block before's."""
-    channels = checkpoint.vae.config.block_out_channels
-    return int(channels[min(1, len(channels) - 1)])
 
 
 def _out_of_memory(what: str, error: BaseException) -> MarigoldError:

@@ -36,7 +36,7 @@ def load_mapped(
         ValueError: tensors are missing or of another number format; RuntimeError: of another shape.
     """
     with torch.device("meta"):  # shapes only: nothing is drawn at random to be overwritten
-        network: nn.Module = kind.from_config(config)
+        network: Any = kind.from_config(config)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     state = _read(weights, device, dtype, layout)
     if hasattr(network, "_fix_state_dict_keys_on_load"):

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
 from skimage import data
+from transformers import CLIPTextModel
 
 from marigold_blender import cli
 from marigold_blender.benchmark import command, full_size
@@ -93,12 +95,14 @@ def test_full_size_networks_need_room(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_is_written_is_a_checkpoint_and_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("unet", "vae", "text_encoder"):  # the demo's networks, for their size
-        monkeypatch.setattr(full_size, f"_{part}", lambda part=part: getattr(Stock(DEMO)._pipeline, part))
+    networks = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
+    for part, kind in networks.items():  # the demo's, for their size
+        monkeypatch.setattr(full_size, f"_{part}", lambda part=part, kind=kind: kind.from_pretrained(DEMO / part))
     monkeypatch.setattr(full_size, "NEEDED_BYTES", 1)
     folder = tmp_path / "networks"
     full_size.write_full_size(folder, DEMO)
-    assert (Estimator.load(folder, "cpu").default_steps, Estimator.load(folder, "cpu").default_resolution) == (4, 768)
+    written = Estimator.load(folder, "cpu")
+    assert (written.default_steps, written.default_resolution) == (4, 768)
     monkeypatch.setattr(full_size, "_write", lambda *_: pytest.fail("made again"))
     full_size.write_full_size(folder, DEMO)
     assert [entry.name for entry in tmp_path.iterdir()] == ["networks"]

@@ -83,7 +83,7 @@ def test_a_wish_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_policy_is_told_in_words() -> None:
     policy = describe_policy(CPU)
-    assert set(policy) == {"precision", "layout", "attention", "batch", "out of memory"}
+    assert set(policy) == {"precision", "layout", "attention", "compiling", "batch", "out of memory"}
     assert policy["layout"] == "channels last"
 
 
