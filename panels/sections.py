@@ -44,8 +44,12 @@ class QualityPanel:
         column = settings_column(self.layout)
         if snapshot:
             draw_model(column, context, snapshot)
-        for name in ("preset", "steps", "ensemble", "resolution", "tiling"):
-            column.prop(context.scene.marigold, name)
+        settings = context.scene.marigold
+        column.prop(settings, "preset")
+        if not (settings.steps and settings.ensemble and settings.resolution):
+            column.label(text="0: as preset and model say")
+        for name in ("steps", "ensemble", "resolution", "tiling"):
+            column.prop(settings, name)
 
 
 class MeshPanel:

@@ -21,6 +21,7 @@ PICTURES = ROOT / "docs" / "pictures"
 CHINA = Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
 PIECE_S = 0.2  # a download that lasts long enough to be seen
 SPACE = 16
+HEADER = 14  # what of the first panel's header lies above the region that Blender names
 
 
 def main() -> None:
@@ -66,7 +67,7 @@ class Shots:
 
     def _sidebar(self, name: str, height: int) -> Image.Image:
         left, top, width, _ = self._report["sidebars"][name]
-        return self._open(name).crop((left, top, left + width, top + height))
+        return self._open(name).crop((left, top - HEADER, left + width, top + height))
 
     def _open(self, name: str) -> Image.Image:
         return Image.open(self._folder / f"{name}.png").convert("RGB")
