@@ -8,10 +8,12 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .. import __version__
@@ -53,16 +55,22 @@ def run(options: argparse.Namespace) -> int:
     names = tuple(name for name in NAMES if not options.only or name in options.only)
     model = find_model(options.model) if options.model else None
     scratch = Path(tempfile.mkdtemp(prefix="marigold_benchmark_"))
+    before = signal.signal(signal.SIGTERM, _stop)  # what was made is deleted then too
     try:
         with ProgressLine("benchmark") as line:
             found = _measure(names, model, options, scratch, line)
     finally:
+        signal.signal(signal.SIGTERM, before)
         shutil.rmtree(scratch, ignore_errors=True)
     if options.json:
         print(json.dumps({"ok": True, "about": _about(), **found}, ensure_ascii=False))
     else:
         print("\n".join(_table(found)))
     return 0
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _measure(

@@ -7,7 +7,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +117,16 @@ def test_a_side_that_is_killed_is_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(MarigoldError) as caught:
             side.ask("merge", members="")
     assert caught.value.kind == "worker_died"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals end nothing gently there")
+def test_a_terminated_benchmark_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "marigold_blender.cli", "benchmark", "--only", "warm", "--model", "demo"]
+    run = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("marigold_benchmark_*/*")) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert list(tmp_path.glob("marigold_benchmark_*"))
+    run.terminate()
+    assert run.wait(60) == cli.CANCELLED_EXIT
+    assert list(tmp_path.iterdir()) == []
