@@ -19,11 +19,13 @@ from PIL import Image
 
 from marigold_blender.clips.depth_sequence import open_depth_sequence
 from marigold_blender.depth_files.spectral import spectral
+from marigold_blender.estimation.checkpoint_files import read_defaults
 from marigold_blender.estimation.optical_flow import warped
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.training.render import RenderPlan, render_data_set
 from marigold_blender.worker.server.clip_job import ClipRequest, run_clip
 from tests.acceptance.steps import ROOT
+from tests.unit.checkpoints import DEMO
 
 MOVING = Path.home() / ".cache" / "marigold-acceptance" / "moving"
 SHORT = ("rooms", "terrain", "corridors", "streets", "tabletops")  # corridors: the demo never saw one
@@ -59,14 +61,19 @@ def _clips(folder: str) -> list[str]:
     return sorted({picture.stem[:-5] for picture in (MOVING / folder / "rgb").iterdir()})
 
 
+def _results() -> Path:
+    """Folder of what this demo checkpoint came to: another one is measured anew."""
+    return MOVING / read_defaults(DEMO).revision[:12]
+
+
 def _measured(folder: str, name: str) -> dict[str, Any]:
-    kept = MOVING / "measured" / f"{folder}_{name}.json"
+    kept = _results() / f"{folder}_{name}.json"
     if kept.is_file():
         row: dict[str, Any] = json.loads(kept.read_text())
         return row
     row = {"set": folder, "clip": name}
     for method, steady in METHODS.items():
-        output = MOVING / "depth" / method / folder
+        output = _results() / method / folder
         started, before = time.process_time(), len(list(output.glob(f"{name}_*.exr")))
         request = ClipRequest(str(MOVING / folder / "rgb" / f"{name}_####.png"), str(output), SETTINGS, steady)
         run_clip(request, lambda *_: None, lambda: False)
@@ -232,11 +239,11 @@ def follow_many(folder: str) -> None:
 
 def draw_slices(name: str, picture: Path) -> None:
     """One row of a long clip over time: as rendered, independent frames, steady. Time runs downwards."""
-    frames = range(0, len(open_depth_sequence(MOVING / "depth" / "steady" / "long" / f"{name}_depth.json").frames))
+    frames = range(0, len(open_depth_sequence(_results() / "steady" / "long" / f"{name}_depth.json").frames))
     photos = (np.asarray(Image.open(MOVING / "long" / "rgb" / f"{name}_{i:04}.png").convert("RGB")) for i in frames)
     parts = [np.stack([photo[photo.shape[0] // 2] for photo in photos])]
     for method in ("independent", "steady"):
-        sequence = open_depth_sequence(MOVING / "depth" / method / "long" / f"{name}_depth.json")
+        sequence = open_depth_sequence(_results() / method / "long" / f"{name}_depth.json")
         rows = np.stack([depth[depth.shape[0] // 2] for depth in map(sequence.read, sequence.frames)])
         low, high = np.quantile(rows, [0.01, 0.99])
         parts.append(spectral(np.clip((rows - low) / (high - low), 0.0, 1.0)))

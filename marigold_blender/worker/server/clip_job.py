@@ -83,11 +83,11 @@ def run_clip(
         "clip": str(clip.path.absolute()),
         "fingerprint": fingerprint(clip),
         "settings": request.settings.to_json(),
+        "revision": read_defaults(find_model(request.settings.model)).revision,
         "method": method,
     }
     if request.steady:
-        revision = read_defaults(find_model(request.settings.model)).revision
-        deciding |= {"revision": revision, "version": STEADY_VERSION}
+        deciding["version"] = STEADY_VERSION
     sweep(folder, lambda file: file.startswith(f"{name}_"))
     states = FrameStates(record_path(folder, name), {"deciding": deciding}, lambda n: depth_path(folder, name, n))
     under_way = folder / f"{name}_depth_state.npz"  # of a steady clip; gone when it is whole
