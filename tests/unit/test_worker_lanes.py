@@ -165,7 +165,7 @@ def test_a_cancelled_download_leaves_the_estimate_alone(queue, hub):
 def test_a_killed_worker_fails_the_estimate_and_the_download_goes_on(queue, hub):
     hub.faults = replace(SLOWLY)
     fetching, computing = both_running(queue, EstimateSettings(steps=40, ensemble=20, seed=103))
-    poll_until(queue, lambda: fetching.done > 3e6)
+    poll_until(queue, lambda: fetching.done > 4e6)
     os.kill(queue.worker_pid, signal.SIGKILL)
     with pytest.raises(MarigoldError) as caught:
         queue.wait(computing)
@@ -173,7 +173,7 @@ def test_a_killed_worker_fails_the_estimate_and_the_download_goes_on(queue, hub)
     hub.faults = Faults()
     assert queue.wait(fetching)["bytes"] == status(V1_1).bytes_total
     assert is_whole()
-    assert sum(hub.sent.values()) < status(V1_1).bytes_total + 500_000  # what was on its way when the worker died
+    assert sum(hub.sent.values()) < status(V1_1).bytes_total + 2e6  # what was on its way when the worker died
 
 
 def test_memory_can_be_freed_while_a_model_is_fetched(queue, hub):
