@@ -216,7 +216,7 @@ def focus_anew(scene: bpy.types.Scene) -> None:
     for task in list(session.tasks):
         if isinstance(task, FocusTask) and task.scene_uid == scene.session_uid:
             session.cancel(task)
-    session.start(FocusTask.of(scene))
+    session.start(FocusTask.of(scene, scene.marigold.focused))
 
 
 CLASSES = (MARIGOLD_OT_add_depth_of_field, MARIGOLD_OT_remove_depth_of_field, MARIGOLD_OT_level_fog)

@@ -40,6 +40,12 @@ class MarigoldSettings(EstimateProperties, ClipProperties, MeshProperties, bpy.t
         description="A movie, the folder of an image sequence, or the name of its frames with # for the number",
         subtype="FILE_PATH",
     )
+    focused: StringProperty(
+        name="Focused File",
+        description="Where Best also writes its picture: .exr, .png, .tif, .jpg or .webp; of a clip the folder of its"
+        " frames. Empty: it lives in this file alone",
+        subtype="FILE_PATH",
+    )
     training: PointerProperty(
         type=MarigoldTraining, name="Training", description="What a model is trained on this file with"
     )

@@ -76,7 +76,10 @@ def draw_pass(layout: bpy.types.UILayout, context: bpy.types.Context, node: bpy.
     row = layout.row(align=True)
     best = is_best(scene) or saves(scene)
     for method, label, pressed in (("NODES", "Nodes", not best), ("BEST", "Best", best)):
-        row.operator("marigold.add_depth_of_field", text=label, depress=pressed).method = method
+        operator = row.operator("marigold.add_depth_of_field", text=label, depress=pressed)
+        operator.method, operator.output = method, scene.marigold.focused
+    if depth:
+        layout.prop(scene.marigold, "focused", text="", placeholder="Best also writes to this file")
     if saves(scene):
         layout.label(text="Each saved render is focused beside it: NAME_dof", icon="INFO")
     layout.operator("marigold.pick_focus", icon="EYEDROPPER")
