@@ -90,6 +90,7 @@ def growth() -> dict[str, Any]:
         "jobs_before": JOBS_BEFORE,
         "jobs": JOBS,
         "blender_mib": blender,
+        "blender_mib_with_what_its_allocator_keeps": [report["kept_before_mib"], report["kept_after_mib"]],
         "in_use_by_blenders_own_count": [report["in_use_before"], report["in_use_after"]],
         "blender_grew_mib": blender_after - blender,
         "worker_grew_mib": worker_after - worker,
