@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The depth of a clip, from the operator to the depth image: a task of the job list."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,13 @@ from ..marigold_blender.scene.depth_sequence import file_pattern, frames_of, loa
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
-from ..marigold_blender.worker.client.past_runs import PastRuns
 from .delivery import deliver
 from .photo_task import wait_printing
-from .task import Phase, Shown, is_done, job_shown, new_id
+from .task import Phase, WorkerTask, is_done, new_id
 
 
 @dataclass
-class ClipTask:
+class ClipTask(WorkerTask):
     """What was asked for, and how far it is.
 
     Attributes:
@@ -58,7 +57,7 @@ class ClipTask:
             "settings": self.settings.to_json(),
             "steady": self.steady,
         }
-        self.job = queue.submit("estimate_clip", payload, queue.new_folder())
+        self.job = queue.submit("estimate_clip", payload, queue.new_folder(), tag="clip")
         self.phase = Phase.WORKING
 
     def advance(self, queue: JobQueue) -> None:
@@ -70,24 +69,6 @@ class ClipTask:
                 self.phase = Phase.BUILDING
         elif self.phase.delivers:
             deliver(self)
-
-    def cancel(self, queue: JobQueue) -> None:
-        if self.job:
-            queue.cancel(self.job)
-        if self.job is None or self.job.state.is_over:
-            self.phase = Phase.OVER
-
-    def discard(self) -> None:
-        if self.job:
-            JobQueue.discard(self.job)
-
-    def shown(self, past_runs: PastRuns, now: float) -> Shown:
-        if self.phase is not Phase.WORKING or self.job is None:
-            return Shown(self.phase.value, self.job.overall if self.job else 0.0)
-        return job_shown(self.job)
-
-    def again(self) -> "ClipTask":
-        return replace(self, id=new_id(), phase=Phase.READING, job=None)
 
     def apply(self, context: bpy.types.Context) -> dict[str, Any]:
         """Bring the depth into the file; its name. Image Editors that show the clip show it as the depth's photo.

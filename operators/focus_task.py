@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker's depth of field for a scene's pass, from the settings to the picture: a task of the job list."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,16 @@ from ..marigold_blender.scene.depth_of_field_best import (
 from ..marigold_blender.scene.depth_of_field_render import RenderedFrame, finish_render
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
-from ..marigold_blender.worker.client.past_runs import PastRuns
 from . import state
 from .delivery import deliver
 from .photo_task import wait_printing
-from .task import Phase, Shown, is_done, job_shown, new_id
+from .task import Phase, WorkerTask, is_done, new_id
 
 RUN_KIND = "depth of field"
 
 
 @dataclass
-class FocusTask:
+class FocusTask(WorkerTask):
     """What was asked for, and how far it is.
 
     Attributes:
@@ -110,26 +109,11 @@ class FocusTask:
         elif self.phase.delivers:
             deliver(self)
 
-    def cancel(self, queue: JobQueue) -> None:
-        if self.job:
-            queue.cancel(self.job)
-        if self.job is None or self.job.state.is_over:
-            self.phase = Phase.OVER
-
     def discard(self) -> None:
-        if self.job:
-            JobQueue.discard(self.job)
+        super().discard()
         if self.rendered:
             self.rendered.picture.unlink(missing_ok=True)
             self.rendered.radius.unlink(missing_ok=True)
-
-    def shown(self, past_runs: PastRuns, now: float) -> Shown:
-        if self.phase is not Phase.WORKING or self.job is None:
-            return Shown(self.phase.value, self.job.overall if self.job else 0.0)
-        return job_shown(self.job, past_runs.seconds_left(self.job.tag, self.job, now))
-
-    def again(self) -> "FocusTask":
-        return replace(self, id=new_id(), phase=Phase.READING, job=None)
 
     def apply(self, context: bpy.types.Context) -> dict[str, Any]:
         """Show the result in the context's scene, and in the Image Editors that showed its photo.

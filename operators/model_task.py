@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fetching, checking and moving models, as entries of the job list: the worker does it beside its computing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..marigold_blender.errors import MarigoldError
@@ -10,17 +10,19 @@ from ..marigold_blender.worker.client.jobs import JobQueue
 from ..marigold_blender.worker.client.past_runs import PastRuns
 from . import state
 from .photo_task import wait_printing
-from .task import Phase, Shown, is_done, job_shown, new_id
+from .task import Phase, Shown, WorkerTask, is_done, job_shown, new_id
 
 
 @dataclass
-class ModelTask:
+class ModelTask(WorkerTask):
     """One job of the worker on models.
 
     Attributes:
         task, payload: as the worker's table of tasks names it.
         model: name of the model; empty for all of them.
     """
+
+    FIRST = Phase.WORKING
 
     task: str
     title: str
@@ -51,21 +53,8 @@ class ModelTask:
             state.look_again()
             self.phase = Phase.OVER
 
-    def cancel(self, queue: JobQueue) -> None:
-        if self.job:
-            queue.cancel(self.job)
-        if self.job is None or self.job.state.is_over:
-            self.phase = Phase.OVER
-
-    def discard(self) -> None:
-        if self.job:
-            JobQueue.discard(self.job)
-
     def shown(self, past_runs: PastRuns, now: float) -> Shown:
         return job_shown(self.job, self.job.seconds_left) if self.job else Shown("Queued")
-
-    def again(self) -> "ModelTask":
-        return replace(self, id=new_id(), phase=Phase.WORKING, job=None)
 
 
 def work_blocking(task: ModelTask, queue: JobQueue) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One photo's way from the click to the scene, in phases. Driven by `session` (window) or `run_blocking` (scripts)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,14 @@ from ..marigold_blender.scene.photo_scene import PhotoSceneOptions, build_photo_
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
-from ..marigold_blender.worker.client.past_runs import PastRuns
 from . import state
 from .delivery import deliver
 from .sources import Source, prepare_source
-from .task import Phase, Shown, is_done, job_shown, new_id
+from .task import Phase, WorkerTask, is_done, new_id
 
 
 @dataclass
-class PhotoTask:
+class PhotoTask(WorkerTask):
     """What was asked for, and how far it is.
 
     Attributes:
@@ -80,24 +79,6 @@ class PhotoTask:
                 self.phase = Phase.BUILDING
         elif self.phase.delivers:
             deliver(self)
-
-    def cancel(self, queue: JobQueue) -> None:
-        if self.job:
-            queue.cancel(self.job)
-        if self.job is None or self.job.state.is_over:
-            self.phase = Phase.OVER
-
-    def discard(self) -> None:
-        if self.job:
-            JobQueue.discard(self.job)
-
-    def shown(self, past_runs: PastRuns, now: float) -> Shown:
-        if self.phase is not Phase.WORKING or self.job is None:
-            return Shown(self.phase.value, self.job.overall if self.job else 0.0)
-        return job_shown(self.job, past_runs.seconds_left(self.job.tag, self.job, now))
-
-    def again(self) -> "PhotoTask":
-        return replace(self, id=new_id(), phase=Phase.READING, job=None)
 
     def apply(self, context: bpy.types.Context) -> dict[str, Any]:
         """Bring the job's result into the context's scene; the names of what was made.

@@ -2,9 +2,9 @@
 """What the job list holds: photos, trainings, downloads, an installation. `session` drives them, panels draw them."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.worker.client.job import Job, JobState
@@ -98,6 +98,34 @@ class Task(Protocol):
 
     def again(self) -> "Task":
         """The same, to be tried once more."""
+
+
+class WorkerTask:
+    """What tasks have in common that are one job of the worker; their dataclasses hold `id`, `phase` and `job`."""
+
+    FIRST: ClassVar[Phase] = Phase.READING
+
+    id: int
+    phase: Phase
+    job: Job | None
+
+    def cancel(self, queue: JobQueue) -> None:
+        if self.job:
+            queue.cancel(self.job)
+        if self.job is None or self.job.state.is_over:
+            self.phase = Phase.OVER
+
+    def discard(self) -> None:
+        if self.job:
+            JobQueue.discard(self.job)
+
+    def shown(self, past_runs: PastRuns, now: float) -> Shown:
+        if self.phase is not Phase.WORKING or self.job is None:
+            return Shown(self.phase.value, self.job.overall if self.job else 0.0)
+        return job_shown(self.job, past_runs.seconds_left(self.job.tag, self.job, now))
+
+    def again(self) -> Any:
+        return replace(self, id=new_id(), phase=self.FIRST, job=None)
 
 
 def new_id() -> int:

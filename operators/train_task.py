@@ -13,23 +13,26 @@ from ..marigold_blender.models.local_models import register_local_model
 from ..marigold_blender.training.blend_request import BlendTraining, training_state
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
-from ..marigold_blender.worker.client.past_runs import PastRuns
 from . import state
 from .photo_task import wait_printing
-from .task import Phase, Shown, is_done, job_shown, new_id
+from .task import Phase, WorkerTask, is_done, new_id
 
 COPY = "scene.blend"
 STOP_GRACE_S = 180.0  # a real U-Net with its optimiser is 10 GB to write
 
 
 @dataclass
-class TrainTask:
+class TrainTask(WorkerTask):
     """What was asked for, and how far it is.
 
     Attributes:
         request: its `blend`, `blender` and `python` are filled in when the copy is saved.
         model: once it is trained, its name.
+
+    Its job's folder holds only what went to the worker: the training's own folder is the user's, and stays.
     """
+
+    FIRST = Phase.SAVING
 
     request: BlendTraining
     id: int = field(default_factory=new_id)
@@ -62,7 +65,7 @@ class TrainTask:
             blender=bpy.app.binary_path,
             python="" if bpy.app.binary_path else sys.executable,
         )
-        self.job = queue.submit("train", request.to_json(), queue.new_folder())
+        self.job = queue.submit("train", request.to_json(), queue.new_folder(), tag="train")
         self.job.cancel_grace_s = STOP_GRACE_S
         self.phase = Phase.WORKING
 
@@ -75,24 +78,6 @@ class TrainTask:
                 self.model = register_trained(Path(self.request.folder))  # stopped, too, there may be one
             if is_done(self.job):
                 self.phase = Phase.OFFERED
-
-    def cancel(self, queue: JobQueue) -> None:
-        if self.job:
-            queue.cancel(self.job)
-        if self.job is None or self.job.state.is_over:
-            self.phase = Phase.OVER
-
-    def discard(self) -> None:
-        if self.job:  # only what went to the worker: the training's own folder is the user's
-            JobQueue.discard(self.job)
-
-    def shown(self, past_runs: PastRuns, now: float) -> Shown:
-        if self.phase is not Phase.WORKING or self.job is None:
-            return Shown(self.phase.value)
-        return job_shown(self.job, past_runs.seconds_left("train", self.job, now))
-
-    def again(self) -> "TrainTask":
-        return replace(self, id=new_id(), phase=Phase.SAVING, job=None)
 
     def apply(self, context: bpy.types.Context) -> dict[str, str]:
         """Choose the trained model in the context's scene."""
