@@ -49,28 +49,40 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # takes no closure
         for group in self.param_groups:
-            take = _orthogonal_step if group["hidden"] else _adam_step
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    rate = group["lr"] * group["share"]
-                    parameter.mul_(1 - rate * group["weight_decay"])
-                    take(parameter, parameter.grad, self.state[parameter], rate, group["momentum"])
+            rate = group["lr"] * group["share"]
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            for parameter in moved:
+                parameter.mul_(1 - rate * group["weight_decay"])
+            if group["hidden"]:
+                self._orthogonal_steps(moved, rate, group["momentum"])
+            else:
+                for parameter in moved:
+                    _adam_step(parameter, parameter.grad, self.state[parameter], rate)
+
+    def _orthogonal_steps(self, parameters: list[torch.nn.Parameter], rate: float, momentum: float) -> None:
+        """Nesterov momentum, made orthogonal; scaled so that its entries are as large as AdamW's steps.
+
+        Matrices of one shape are made orthogonal together, which halves the time of a small network's step.
+        """
+        same_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
+        for parameter in parameters:
+            same_shape.setdefault(parameter.flatten(1).shape, []).append(parameter)
+        for shape, alike in same_shape.items():
+            matrices = torch.stack([self._gathered(parameter, momentum) for parameter in alike])
+            for parameter, matrix in zip(alike, orthogonalised(matrices), strict=True):
+                parameter.add_(matrix.view_as(parameter), alpha=-rate * 0.2 * max(shape) ** 0.5)
+
+    def _gathered(self, parameter: torch.nn.Parameter, momentum: float) -> torch.Tensor:
+        """The gradient after momentum, as a matrix: [out, in * height * width]."""
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        state["momentum"].mul_(momentum).add_(parameter.grad)
+        return (parameter.grad + momentum * state["momentum"]).flatten(1)
 
 
-def _orthogonal_step(
-    parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any], rate: float, momentum: float
-) -> None:
-    """Nesterov momentum, made orthogonal; scaled so that its entries are as large as AdamW's steps."""
-    if not state:
-        state["momentum"] = torch.zeros_like(parameter)
-    state["momentum"].mul_(momentum).add_(gradient)
-    matrix = (gradient + momentum * state["momentum"]).flatten(1)  # [out, in * height * width]
-    parameter.add_(orthogonalised(matrix).view_as(parameter), alpha=-rate * 0.2 * max(matrix.shape) ** 0.5)
-
-
-def _adam_step(
-    parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any], rate: float, momentum: float
-) -> None:
+def _adam_step(parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any], rate: float) -> None:
     if not state:
         state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         state["step"] = torch.zeros(())
@@ -82,13 +94,13 @@ def _adam_step(
     parameter.addcdiv_(state["mean"] / (1 - 0.9**step), spread, value=-rate)
 
 
-def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
-    """[rows, columns] with about the same singular vectors and all singular values near 1, by Newton-Schulz."""
+def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
+    """[..., rows, columns] with about the same singular vectors and all singular values near 1, by Newton-Schulz."""
     a, b, c = NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    return (x.mT if tall else x).to(matrices.dtype)
