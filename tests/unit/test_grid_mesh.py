@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from marigold_blender.geometry.grid import grid_mesh, lattice_size
+from marigold_blender.geometry.grid import grid_mesh
+from marigold_blender.geometry.lattice import lattice_size
 from marigold_blender.geometry.sampling import MaskedMap
 
 SIZE = (768, 576)
