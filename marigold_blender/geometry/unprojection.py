@@ -20,7 +20,7 @@ def unproject(camera: Camera, pixels: np.ndarray, metric: np.ndarray) -> np.ndar
     """The points seen at `pixels` (..., 2) at the planar distance `metric` (...): (..., 3) in camera space."""
     points = np.empty((*np.shape(metric), 3), np.result_type(pixels, metric))
     points[..., 0] = (pixels[..., 0] - camera.cx) / camera.focal_px * metric
-    points[..., 1] = (camera.cy - pixels[..., 1]) / camera.focal_px * metric
+    points[..., 1] = (camera.cy - pixels[..., 1]) / camera.focal_y_px * metric
     points[..., 2] = -metric
     return points
 
@@ -30,7 +30,7 @@ def project(camera: Camera, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     metric = -points[..., 2]
     pixels = np.empty((*metric.shape, 2), points.dtype)
     pixels[..., 0] = camera.cx + points[..., 0] / metric * camera.focal_px
-    pixels[..., 1] = camera.cy - points[..., 1] / metric * camera.focal_px
+    pixels[..., 1] = camera.cy - points[..., 1] / metric * camera.focal_y_px
     return pixels, metric
 
 
@@ -43,7 +43,7 @@ def relief(camera: Camera, pixels: np.ndarray, metric: np.ndarray, far: float) -
     points = np.empty((*np.shape(metric), 3), np.result_type(pixels, metric))
     unit = relief_width(camera, far) / camera.width
     points[..., 0] = (pixels[..., 0] - camera.width / 2) * unit
-    points[..., 1] = (camera.height / 2 - pixels[..., 1]) * unit
+    points[..., 1] = (camera.height / 2 - pixels[..., 1]) * unit / camera.pixel_aspect
     points[..., 2] = -metric
     return points
 

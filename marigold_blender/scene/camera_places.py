@@ -36,4 +36,4 @@ def camera_place(
 def photo_point(image: bpy.types.Image, x: float, y: float) -> tuple[float, float]:
     """Where a ray of the matched camera meets the photo: (u, v) from slopes to the right and up per unit ahead."""
     camera = camera_of(image)
-    return (camera.cx + x * camera.focal_px) / camera.width, 1 - (camera.cy - y * camera.focal_px) / camera.height
+    return (camera.cx + x * camera.focal_px) / camera.width, 1 - (camera.cy - y * camera.focal_y_px) / camera.height

@@ -20,7 +20,7 @@ def adopt_depth(node: bpy.types.Node, depth: bpy.types.Image) -> None:
     properties = depth.marigold
     for name, value in (
         (names.DEPTH_IS_DISTANCE, 0.0),
-        (names.METRIC, float(properties.calibrated == "CALIBRATED")),
+        (names.METRIC, float(properties.calibrated != "ASSUMED")),
         (names.NEAR, properties.near),
         (names.FAR, properties.far),
         (names.WIDTH, depth.size[0]),

@@ -9,6 +9,7 @@ import numpy as np
 from ..geometry.camera import Camera
 from ..geometry.unprojection import metric_depth, relief, relief_width, unproject
 from .depth_of_field_lens import follow_in_passes
+from .live_modifier import follow_in_modifiers
 
 DEPTH_ATTRIBUTE = "depth"  # FLOAT on points: 0 near .. 1 far
 PICTURE_ATTRIBUTE = "picture"  # FLOAT2 on points: place in the photo, (0, 0) bottom left .. (1, 1) top right
@@ -17,11 +18,16 @@ PICTURE_ATTRIBUTE = "picture"  # FLOAT2 on points: place in the photo, (0, 0) bo
 def follow_depth(image: bpy.types.Image) -> None:
     """Puts the vertices of every mesh, the lens of every camera, and every depth of field where their depth image says.
 
+    A live mesh keeps its vertices: the inputs of its modifier are set.
+
     Never raises: what cannot be moved (linked from a library, its attributes removed, in Edit Mode) stays as it is.
     """
     for mesh in bpy.data.meshes:
         if mesh.marigold.depth == image:
-            place_vertices(mesh)
+            if mesh.marigold.live:
+                follow_in_modifiers(mesh, camera_of(image))
+            else:
+                place_vertices(mesh)
     for camera in bpy.data.cameras:
         if camera.marigold.depth == image:
             aim_camera(camera)
@@ -42,10 +48,13 @@ def place_vertices(mesh: bpy.types.Mesh) -> None:
     pixels *= np.array([camera.width, -camera.height], np.float32)
     pixels[:, 1] += camera.height
     metric = metric_depth(depth, image.marigold.near, image.marigold.far)
-    if properties.mode == "RELIEF":
+    share = properties.perspective if properties.mode == "PERSPECTIVE" else 0.0
+    if share == 0.0:
         points = relief(camera, pixels, metric, image.marigold.far)
     else:
         points = unproject(camera, pixels, metric)
+    if 0.0 < share < 1.0:
+        points += (relief(camera, pixels, metric, image.marigold.far) - points) * np.float32(1.0 - share)
     mesh.attributes["position"].data.foreach_set("vector", points.ravel())
     mesh.update()
 
@@ -85,4 +94,6 @@ def aim_camera(data: bpy.types.Camera) -> None:
 def camera_of(image: bpy.types.Image) -> Camera:
     """The photo's camera, from the properties of its depth image."""
     properties = image.marigold
-    return Camera(image.size[0], image.size[1], properties.focal_px, properties.cx, properties.cy)
+    return Camera(
+        image.size[0], image.size[1], properties.focal_px, properties.cx, properties.cy, properties.pixel_aspect
+    )

@@ -7,20 +7,28 @@ Changing a depth image's range or camera moves, at once, every vertex and camera
 
 from __future__ import annotations
 
+from math import radians, tan
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from ..geometry.camera import Camera
 from ..record import DepthRecord
-from .following import follow_depth
+from . import calibration_inputs
+from .calibration_inputs import CalibrationInputs
+from .following import camera_of, follow_depth
 
 SMALLEST_DISTANCE = 1e-4
 LEAST_RANGE = 1.001  # far over near: where depth would be flat or turned inside out, the other end is pushed along
 
 
+_moving_at_once = False  # while several properties of one image are set, nothing follows each single one
+
+
 def _near_changed(self: Any, context: bpy.types.Context) -> None:
+    if _moving_at_once:
+        return
     if self.far < self.near * LEAST_RANGE:
         self.far = self.near * LEAST_RANGE * (1 + 1e-6)  # its own callback moves the vertices
     else:
@@ -28,6 +36,8 @@ def _near_changed(self: Any, context: bpy.types.Context) -> None:
 
 
 def _far_changed(self: Any, context: bpy.types.Context) -> None:
+    if _moving_at_once:
+        return
     if self.far < self.near * LEAST_RANGE:
         self.near = max(self.far / LEAST_RANGE * (1 - 1e-6), SMALLEST_DISTANCE)
     else:
@@ -35,7 +45,8 @@ def _far_changed(self: Any, context: bpy.types.Context) -> None:
 
 
 def _camera_changed(self: Any, context: bpy.types.Context) -> None:
-    follow_depth(self.id_data)
+    if not _moving_at_once:
+        follow_depth(self.id_data)
 
 
 class DepthProperties(bpy.types.PropertyGroup):
@@ -82,14 +93,46 @@ class DepthProperties(bpy.types.PropertyGroup):
         subtype="PIXEL",
         update=_camera_changed,
     )
+    pixel_aspect: FloatProperty(
+        name="Pixel Aspect",
+        description="Width of the photo's pixels over their height: 1 but for anamorphic film and old video",
+        default=1.0,
+        min=0.1,
+        max=10.0,
+        update=_camera_changed,
+    )
+    focal_35mm: FloatProperty(
+        name="35 mm Equivalent",
+        description="Focal length that has the same view on 35 mm film, in mm",
+        get=lambda self: camera_of(self.id_data).focal_35mm,
+        set=lambda self, value: setattr(self, "focal_px", self.focal_px * value / self.focal_35mm),
+        min=1.0,
+        soft_max=1000.0,
+    )
+    fov: FloatProperty(
+        name="Field of View",
+        description="What the photo's camera sees along the longer edge",
+        subtype="ANGLE",
+        get=lambda self: camera_of(self.id_data).fov,
+        set=lambda self, value: setattr(self, "focal_px", self.focal_px * tan(self.fov / 2) / tan(value / 2)),
+        min=radians(1.0),
+        max=radians(170.0),
+    )
     calibrated: EnumProperty(
         name="Scale",
         description="Whether near and far are known or assumed",
         items=[
             ("ASSUMED", "Assumed", "Near and far are a guess: the model knows depth up to a scale and a shift only"),
+            ("SELF", "Self-Calibrated", "Shapes come from planes and right angles in the picture, the size is a guess"),
             ("CALIBRATED", "Calibrated", "Near and far come from known distances"),
         ],
         default="ASSUMED",
+    )
+    calibration: StringProperty(
+        name="Calibration", description="How near and far were found, and how well it is known, as JSON"
+    )
+    known: PointerProperty(
+        type=CalibrationInputs, name="Known", description="What near and far are found from: points, lengths, a clip"
     )
     photo: PointerProperty(type=bpy.types.Image, name="Photo", description="The photo that this is the depth of")
     mask: PointerProperty(
@@ -102,6 +145,17 @@ class DepthProperties(bpy.types.PropertyGroup):
         description="How far the members of the ensemble disagree, as a share of the depth range; empty for a single"
         " prediction",
     )
+
+    def move(self, **values: float) -> None:
+        """Set near, far and properties of the camera; what follows the depth is moved once, not once for each."""
+        global _moving_at_once
+        _moving_at_once = True
+        try:
+            for name, value in values.items():
+                setattr(self, name, value)
+        finally:
+            _moving_at_once = False
+        follow_depth(self.id_data)
 
     def fill_from(self, record: DepthRecord) -> None:
         """Fill in the properties of a new depth image from its record."""
@@ -118,11 +172,36 @@ MODES = [
 ]
 
 
+def _density_changed(self: Any, context: bpy.types.Context) -> None:
+    if self.live:
+        regenerate_grid(self.id_data)
+
+
 class PhotoMeshProperties(bpy.types.PropertyGroup):
-    """`mesh.marigold`: which depth image the mesh follows."""
+    """`mesh.marigold`: which depth image the mesh follows, and how."""
 
     depth: PointerProperty(type=bpy.types.Image, name="Depth", description="The depth image that this mesh follows")
     mode: EnumProperty(name="Mode", description="How depth becomes a surface", items=MODES)
+    perspective: FloatProperty(
+        name="Perspective",
+        description="Of a perspective mesh: how far it is unprojected; less mixes it with a relief",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+    )
+    live: BoolProperty(
+        name="Live", description="The mesh is the grid of a live modifier, which places its vertices and cuts it"
+    )
+    vertices: IntProperty(
+        name="Vertices",
+        description="Number of vertices of the live grid. Changing it makes the grid anew",
+        min=100,
+        soft_max=4_000_000,
+        max=50_000_000,
+        default=200_000,
+        update=_density_changed,
+    )
 
 
 class PhotoCameraProperties(bpy.types.PropertyGroup):
@@ -140,6 +219,8 @@ OWNERS = {
 
 
 def register() -> None:
+    for part in calibration_inputs.CLASSES:
+        bpy.utils.register_class(part)
     for owner, group in OWNERS.items():
         bpy.utils.register_class(group)
         owner.marigold = PointerProperty(type=group)
@@ -149,3 +230,5 @@ def unregister() -> None:
     for owner, group in reversed(OWNERS.items()):
         del owner.marigold
         bpy.utils.unregister_class(group)
+    for part in reversed(calibration_inputs.CLASSES):
+        bpy.utils.unregister_class(part)

@@ -12,6 +12,8 @@ CAMERAS = {
     "off centre": Camera(800, 600, 712.5, 130.25, 555.75),
     "telephoto": Camera.from_focal_35mm(6000, 4000, 600),
     "fisheye's middle": Camera.centred(1000, 1000, 20),
+    "anamorphic": Camera(1440, 1080, 1500.5, 700.0, 555.0, pixel_aspect=4 / 3),
+    "narrow pixels": Camera(720, 576, 800.0, 360.0, 300.0, pixel_aspect=0.9),
 }
 
 
@@ -19,7 +21,8 @@ CAMERAS = {
 def test_to_blender_and_back_loses_nothing(camera):
     blender = camera.to_blender()
     back = Camera.from_blender(camera.width, camera.height, blender)
-    assert (back.focal_px, back.cx, back.cy) == pytest.approx((camera.focal_px, camera.cx, camera.cy), rel=1e-14)
+    expected = (camera.focal_px, camera.cx, camera.cy, camera.pixel_aspect)
+    assert (back.focal_px, back.cx, back.cy, back.pixel_aspect) == pytest.approx(expected, rel=1e-14)
     assert back.to_blender() == pytest.approx(blender)
     assert blender.lens_mm >= 1  # Blender clamps at 1 mm
 
@@ -64,3 +67,23 @@ def test_a_relief_is_displaced_straight_and_fills_the_frame_at_far():
     assert near[:, :2] == pytest.approx(flat[:, :2])
     assert near[:, 2] == pytest.approx(-1)
     assert np.ptp(flat[:, 0]) == pytest.approx(relief_width(camera, 4.0))
+
+
+def test_a_crop_keeps_the_view_of_what_is_left():
+    whole = CAMERAS["off centre"]
+    part = whole.cropped(100, 250, 300, 200)
+    assert (part.width, part.height, part.focal_px) == (300, 200, whole.focal_px)
+    points = unproject(whole, np.array([[150.0, 300.0]]), np.array([2.0]))
+    assert project(part, points)[0] == pytest.approx(np.array([[50.0, 50.0]]))
+
+
+def test_field_of_view_and_35_mm_equivalent_come_back():
+    assert np.degrees(Camera.from_fov(300, 400, 70).fov) == pytest.approx(70)
+    assert Camera.from_focal_35mm(3024, 4032, 26).focal_35mm == pytest.approx(26)
+
+
+def test_wide_pixels_are_counted_in_what_they_show():
+    square, wide = Camera.centred(2000, 1000, 1500), Camera(1000, 1000, 750, 500, 500, pixel_aspect=2.0)
+    assert (wide.fov, wide.focal_35mm) == pytest.approx((square.fov, square.focal_35mm))
+    same = unproject(square, np.array([[1800.0, 100.0]]), np.array([3.0]))
+    assert unproject(wide, np.array([[900.0, 100.0]]), np.array([3.0])) == pytest.approx(same)
