@@ -4,7 +4,9 @@
 import bpy
 
 from . import (
+    bake_mesh,
     build_mesh,
+    calibrate,
     clip,
     command,
     depth_of_field,
@@ -26,6 +28,8 @@ from . import (
 CLASSES = (
     *photo_to_scene.CLASSES,
     *build_mesh.CLASSES,
+    *bake_mesh.CLASSES,
+    *calibrate.CLASSES,
     *jobs.CLASSES,
     *train.CLASSES,
     *runtime.CLASSES,

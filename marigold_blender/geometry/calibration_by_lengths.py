@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import MarigoldError
-from .calibration import AGREE, Calibration, confidence_of
+from .calibration import AGREE, MOST_DISAGREEMENT, Calibration, confidence_of
 from .camera import Camera
 from .unprojection import unproject
 
@@ -56,21 +56,16 @@ def fit_to_lengths(lengths: MeasuredLengths, camera: Camera, near: float, far: f
     apart = np.linalg.norm(lengths.pixels[:, 0] - lengths.pixels[:, 1], axis=1)
     if not (np.isfinite(lengths.length).all() and (lengths.length > 0).all() and (apart > 0.5).all()):
         raise MarigoldError("bad_input", "A length must be larger than zero, between two different points.")
-    count = len(lengths.length)
-    problem = _Problem(lengths, camera, math.log(near / (far - near)))
-    for free in ((0, 1, 2), (0, 1), (0,)):
-        if count < len(free):
-            continue
-        values, deviations = problem.solve(free)
-        if (1 not in free or deviations[1] < KNOWN_RATIO) and (2 not in free or deviations[2] < KNOWN_FOCAL):
-            break
-    errors = np.abs(problem.misfits(values))
-    limit = max(2.5 * 1.4826 * float(np.median(errors)), 2 * AGREE)
-    agreeing = errors <= limit
-    if np.median(errors) > 0.35:
+    values, deviations, free = _determined(lengths, camera, near, far)
+    errors = np.abs(_Problem(lengths, camera, 0.0).misfits(values))
+    if np.median(errors) > MOST_DISAGREEMENT:
         raise MarigoldError(
             "bad_input", "The lengths contradict each other or the depth: check them and where their ends were picked."
         )
+    agreeing = errors <= max(2.5 * 1.4826 * float(np.median(errors)), 2 * AGREE)
+    if not agreeing.all():  # even weakly, wrong lengths would still pull
+        values, deviations, free = _determined(_chosen(lengths, agreeing), camera, near, far)
+        errors = np.abs(_Problem(lengths, camera, 0.0).misfits(values))
     scale, ratio = math.exp(values[0]), math.exp(values[1])
     kept = " and ".join(
         name for index, name in ((1, "the ratio of near to far"), (2, "the focal length")) if index not in free
@@ -83,11 +78,28 @@ def fit_to_lengths(lengths: MeasuredLengths, camera: Camera, near: float, far: f
         focal_px=camera.focal_px * math.exp(values[2]) if 2 in free else None,
         residual=float(np.median(errors[agreeing])),
         inliers=int(agreeing.sum()),
-        count=count,
+        count=len(agreeing),
         expected_error=expected,
         confidence=confidence_of(expected, float(agreeing.mean())),
         kept=kept,
     )
+
+
+def _chosen(lengths: MeasuredLengths, which: np.ndarray) -> MeasuredLengths:
+    return MeasuredLengths(lengths.pixels[which], lengths.depth[which], lengths.length[which])
+
+
+def _determined(
+    lengths: MeasuredLengths, camera: Camera, near: float, far: float
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """The values that the lengths give, their standard deviations, and which of the three are determined."""
+    problem = _Problem(lengths, camera, math.log(near / (far - near)))
+    for free in ((0, 1, 2), (0, 1)):
+        if len(lengths.length) >= len(free):
+            values, deviations = problem.solve(free)
+            if deviations[1] < KNOWN_RATIO and deviations[2] < KNOWN_FOCAL:
+                return values, deviations, free
+    return *problem.solve((0,)), (0,)
 
 
 class _Problem:
@@ -116,7 +128,12 @@ class _Problem:
                 starts.append(self._descend(start, free))
         values = min(starts, key=self._cost)
         columns = self._slopes(values, free)
-        weights = self._weights(self.misfits(values)) / MEASURED_WITHIN**2
+        misfits = self.misfits(values)
+        weights = self._weights(misfits) / MEASURED_WITHIN**2
+        # How well the lengths agree says how well they were measured; two more that agree as usual guard against luck.
+        spare = max(len(misfits) - len(free), 0)
+        seen = 1.4826 * float(np.median(np.abs(misfits))) / MEASURED_WITHIN  # as if normally distributed
+        weights /= (spare * seen**2 + 2) / (spare + 2)
         prior = np.diag(1 / LOOSE[list(free)] ** 2)
         deviations = np.zeros(3)
         deviations[list(free)] = np.sqrt(np.diag(np.linalg.inv((columns.T * weights) @ columns + prior)))

@@ -28,6 +28,10 @@ MEASURES = [
     ("STRAIGHT", "Straight", "From the lens straight to the point, as tapes and laser meters measure"),
     ("PLANAR", "Planar", "Along the camera's axis, as depth and Z passes count"),
 ]
+UNITS = [
+    ("METRES", "Metres", "Metres, whatever the scene's unit scale"),
+    ("SCENE", "Blender Units", "Units of the scene, as its Z pass counts"),
+]
 
 
 class KnownPoint(bpy.types.PropertyGroup):
@@ -76,9 +80,10 @@ class CalibrationInputs(bpy.types.PropertyGroup):
     )
     file: StringProperty(
         name="File",
-        description="Planar distance of every pixel in metres: a Z pass (.exr), or an array [height, width] (.npy)",
+        description="Planar distance of every pixel: a Z pass (.exr), or an array [height, width] (.npy)",
         subtype="FILE_PATH",
     )
+    unit: EnumProperty(name="Unit", description="Unit of the distances in the file", items=UNITS)
 
 
 CLASSES = (KnownPoint, KnownLength, CalibrationInputs)

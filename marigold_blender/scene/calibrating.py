@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calibrates a depth image: gathers what is known of its distances, finds near, far and camera, and stores all of it.
+
+Called by `operators/calibrate.py` and by scripts. Everything that follows the depth image moves at once.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..errors import MarigoldError
+from ..geometry.calibration import Calibration, Method, fit_scale_and_shift
+from ..geometry.calibration_by_lengths import MeasuredLengths, fit_to_lengths
+from ..geometry.camera import Camera
+from ..geometry.unprojection import unproject
+from .depth_image import DepthPixels, read_pixels, record_of
+from .following import camera_of
+from .metric_file import read_metric_depth
+from .scene_camera import SAME_SHAPE, chosen_camera, clip_camera, scene_camera
+from .seen_geometry import seen_distances
+from .tracked_markers import marker_distances
+
+AROUND_PX = 1  # the median of a few pixels: a single one may lie on an edge
+SAMPLES = 4000  # of a picture whose distances are known everywhere
+FEWEST_SEEN = 10
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the distances, as `CalibrationInputs` holds it. Distances are in the scene's units.
+
+    Attributes:
+        points: (u, v, distance) each; places are (0, 0) bottom left .. (1, 1) top right.
+        lengths: (u, v, u, v, length) each.
+    """
+
+    method: Method
+    points: tuple[tuple[float, ...], ...] = ()
+    measure: str = "STRAIGHT"
+    lengths: tuple[tuple[float, ...], ...] = ()
+    clip: bpy.types.MovieClip | None = None
+    frame: int = 0
+    camera: bpy.types.Object | None = None
+    file: str = ""
+    unit: str = "METRES"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A calibration, the camera if that was found too, and what to tell the user beside the figures."""
+
+    calibration: Calibration
+    camera: Camera | None = None
+    note: str = ""
+
+
+def known_of(image: bpy.types.Image) -> Known:
+    """What is stored with the depth image; places whose distance is not entered yet are left out."""
+    stored = image.marigold.known
+    return Known(
+        method=stored.method,
+        points=tuple((*point.place, point.distance) for point in stored.points if point.distance > 0),
+        measure=stored.measure,
+        lengths=tuple((*known.start, *known.end, known.length) for known in stored.lengths if known.length > 0),
+        clip=stored.clip,
+        frame=stored.frame,
+        camera=stored.camera,
+        file=stored.file,
+        unit=stored.unit,
+    )
+
+
+def calibrate(context: bpy.types.Context, image: bpy.types.Image, known: Known) -> Found:
+    """Finds and stores near and far, and the camera where it is found too; nothing is changed on failure.
+
+    Raises:
+        MarigoldError: not a depth image, or what is known does not determine its range (`bad_input`).
+    """
+    record_of(image)
+    pixels = read_pixels(image)
+    found = FINDERS[known.method](context, image, pixels, known)
+    store(image, found, known)
+    return found
+
+
+def store(image: bpy.types.Image, found: Found, known: Known) -> None:
+    """Writes a calibration to its depth image, with what it was found from."""
+    properties, calibration = image.marigold, found.calibration
+    properties.calibrated = "SELF" if calibration.method == "SELF" else "CALIBRATED"
+    properties.calibration = json.dumps({**calibration.to_json(), "note": found.note})
+    _store_known(image, known)
+    values = {"near": calibration.near, "far": calibration.far}
+    if found.camera is not None:
+        camera = found.camera
+        values |= {"focal_px": camera.focal_px, "cx": camera.cx, "cy": camera.cy, "pixel_aspect": camera.pixel_aspect}
+    elif calibration.focal_px is not None:
+        values["focal_px"] = calibration.focal_px
+    properties.move(**values)
+
+
+def calibration_of(image: bpy.types.Image) -> tuple[Calibration, str] | None:
+    """The stored calibration and its note; None: there is none, or near and far were changed by hand since."""
+    properties = image.marigold
+    if properties.calibrated == "ASSUMED" or not properties.calibration:
+        return None
+    stored = json.loads(properties.calibration)
+    note = stored.pop("note", "")
+    calibration = Calibration.from_json(stored)
+    same = np.allclose((properties.near, properties.far), (calibration.near, calibration.far), rtol=1e-4)
+    return (calibration, note) if same else None
+
+
+def metres_per_unit(scene: bpy.types.Scene) -> float:
+    """How long a Blender unit is; a scene without units counts in metres."""
+    settings = scene.unit_settings
+    return 1.0 if settings.system == "NONE" else settings.scale_length
+
+
+def _store_known(image: bpy.types.Image, known: Known) -> None:
+    stored, before = image.marigold.known, known_of(image)
+    for field in fields(known):
+        if field.name not in {"points", "lengths"}:
+            setattr(stored, field.name, getattr(known, field.name))
+    if known.points != before.points:
+        stored.points.clear()
+        for u, v, distance in known.points:
+            point = stored.points.add()
+            point.place, point.distance = (u, v), distance
+    if known.lengths != before.lengths:
+        stored.lengths.clear()
+        for *ends, length in known.lengths:
+            measured = stored.lengths.add()
+            measured.start, measured.end, measured.length = ends[:2], ends[2:], length
+
+
+def _by_points(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
+    points = np.array(known.points, float).reshape(-1, 3)
+    depth = depth_at(image, pixels, points[:, :2])
+    distances = points[:, 2]
+    if known.measure == "STRAIGHT":
+        camera = camera_of(image)
+        straight = np.linalg.norm(unproject(camera, _in_pixels(image, points[:, :2]), np.ones(len(points))), axis=1)
+        distances = distances / straight
+    return Found(fit_scale_and_shift(depth, distances, method="POINTS"))
+
+
+def _by_lengths(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
+    lengths = np.array(known.lengths, float).reshape(-1, 5)
+    places = lengths[:, :4].reshape(-1, 2)
+    measured = MeasuredLengths(
+        _in_pixels(image, places).reshape(-1, 2, 2), depth_at(image, pixels, places).reshape(-1, 2), lengths[:, 4]
+    )
+    calibration = fit_to_lengths(measured, camera_of(image), image.marigold.near, image.marigold.far)
+    return Found(calibration, note=f"Kept as it was: {calibration.kept}." if calibration.kept else "")
+
+
+def _by_markers(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
+    clip = known.clip or context.scene.active_clip
+    markers = marker_distances(context.scene, clip, known.frame or context.scene.frame_current)
+    camera = clip_camera(clip, image)
+    depth = depth_at(image, pixels, markers.places, leave_out=True)
+    calibration = fit_scale_and_shift(depth, markers.distances, method="MARKERS", focal_px=camera.focal_px)
+    note = "" if markers.has_scale else "No camera of this scene follows the clip: the size is the reconstruction's."
+    return Found(calibration, camera, note)
+
+
+def _by_scene(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
+    camera = scene_camera(context.scene, known.camera, image)
+    rows, columns = _lattice(pixels)
+    centres = np.stack([columns + 0.5, rows + 0.5], axis=-1)
+    distances = seen_distances(context, chosen_camera(context.scene, known.camera), camera, centres)
+    if np.isfinite(distances).sum() < FEWEST_SEEN:
+        raise MarigoldError(
+            "bad_input", "The camera sees none of the scene's own geometry: put it where the photo was taken."
+        )
+    calibration = fit_scale_and_shift(pixels.depth[rows, columns], distances, method="SCENE", focal_px=camera.focal_px)
+    return Found(calibration, camera)
+
+
+def _by_file(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
+    if not known.file:
+        raise MarigoldError("bad_input", "Choose a file with the distance of every pixel: a Z pass (.exr) or .npy.")
+    metric = read_metric_depth(Path(bpy.path.abspath(known.file)))
+    height, width = pixels.depth.shape
+    if abs(metric.shape[1] / metric.shape[0] / (width / height) - 1) > SAME_SHAPE:
+        raise MarigoldError(
+            "bad_input",
+            f"“{known.file}” is {metric.shape[1]} x {metric.shape[0]}, the photo {width} x {height} pixels:"
+            " choose the depth of the same picture.",
+        )
+    rows, columns = _lattice(pixels)
+    down = ((rows + 0.5) * (metric.shape[0] / height)).astype(np.intp)
+    across = ((columns + 0.5) * (metric.shape[1] / width)).astype(np.intp)
+    scale = metres_per_unit(context.scene) if known.unit == "METRES" else 1.0
+    return Found(fit_scale_and_shift(pixels.depth[rows, columns], metric[down, across] / scale, method="FILE"))
+
+
+FINDERS = {
+    "POINTS": _by_points,
+    "LENGTHS": _by_lengths,
+    "MARKERS": _by_markers,
+    "SCENE": _by_scene,
+    "FILE": _by_file,
+}
+
+
+def depth_at(image: bpy.types.Image, pixels: DepthPixels, places: np.ndarray, *, leave_out: bool = False) -> np.ndarray:
+    """Depth [N] at places of the photo [N, 2].
+
+    Args:
+        leave_out: NaN where depth is masked out, instead of an error.
+
+    Raises:
+        MarigoldError: a place is outside of the photo, or masked out there (`bad_input`).
+    """
+    height, width = pixels.depth.shape
+    depths = []
+    for (u, v), (x, y) in zip(places, _in_pixels(image, places), strict=True):
+        if not (0 <= u <= 1 and 0 <= v <= 1):
+            raise MarigoldError("bad_input", f"The place ({u:g}, {v:g}) is outside of the photo: both are 0 to 1.")
+        column, row = min(int(x), width - 1), min(int(y), height - 1)
+        around = (
+            slice(max(0, row - AROUND_PX), row + AROUND_PX + 1),
+            slice(max(0, column - AROUND_PX), column + AROUND_PX + 1),
+        )
+        counts = np.ones(pixels.depth[around].shape, bool) if pixels.valid is None else pixels.valid[around]
+        if not counts.any() and not leave_out:
+            raise MarigoldError("bad_input", f"There is no depth at ({u:.2f}, {v:.2f}): the photo is masked out there.")
+        depths.append(float(np.median(pixels.depth[around][counts])) if counts.any() else np.nan)
+    return np.array(depths)
+
+
+def _in_pixels(image: bpy.types.Image, places: np.ndarray) -> np.ndarray:
+    width, height = image.size
+    return np.stack([places[:, 0] * width, (1 - places[:, 1]) * height], axis=-1)
+
+
+def _lattice(pixels: DepthPixels) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of pixels all over the picture, without those that are masked out."""
+    height, width = pixels.depth.shape
+    step = max(1, int(np.sqrt(height * width / SAMPLES)))
+    rows, columns = (index.ravel() for index in np.mgrid[step // 2 : height : step, step // 2 : width : step])
+    if pixels.valid is None:
+        return rows, columns
+    valid = pixels.valid[rows, columns]
+    return rows[valid], columns[valid]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The photo's camera from Blender's own: from a camera object, from the render's, from that of a solved movie clip."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..errors import MarigoldError
+from ..geometry.camera import BlenderCamera, Camera, with_horizontal_fit
+
+SAME_SHAPE = 0.02  # how far the aspect ratios of a photo and of a frame may differ
+
+
+def camera_of_object(camera: bpy.types.Object, width: int, height: int, pixel_aspect: float = 1.0) -> Camera:
+    """The camera that a camera object is for a picture of this size, whatever its sensor fit.
+
+    Raises:
+        MarigoldError: it is orthographic or panoramic (`bad_input`).
+    """
+    data = camera.data
+    if data.type != "PERSP":
+        raise MarigoldError("bad_input", f"“{camera.name}” is not a perspective camera: choose another.")
+    blender = BlenderCamera(
+        data.lens, data.sensor_width, data.sensor_height, data.shift_x, data.shift_y, pixel_aspect=pixel_aspect
+    )
+    return Camera.from_blender(width, height, with_horizontal_fit(width, height, blender, data.sensor_fit))
+
+
+def chosen_camera(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> bpy.types.Object:
+    """The given camera, else the scene's active one.
+
+    Raises:
+        MarigoldError: there is none (`bad_input`).
+    """
+    chosen = camera or scene.camera
+    if chosen is None or chosen.type != "CAMERA":
+        raise MarigoldError("bad_input", f"“{scene.name}” has no camera: add one that matches the photo.")
+    return chosen
+
+
+def scene_camera(scene: bpy.types.Scene, camera: bpy.types.Object | None, image: bpy.types.Image) -> Camera:
+    """The camera of a photo that a camera of the scene shows, from that camera and the render's size.
+
+    Raises:
+        MarigoldError: there is none, or the render has another shape than the photo (`bad_input`).
+    """
+    chosen = chosen_camera(scene, camera)
+    render = scene.render
+    width, height = image.size
+    if chosen.data.marigold.depth == image:
+        return camera_of_object(chosen, width, height, image.marigold.pixel_aspect)
+    shape = render.resolution_x / render.resolution_y
+    if abs(width / height / shape - 1) > SAME_SHAPE:
+        raise MarigoldError(
+            "bad_input",
+            f"The photo is {width} x {height}, the render {render.resolution_x} x {render.resolution_y} pixels:"
+            " give the render the photo's size, so that its camera shows the same.",
+        )
+    return camera_of_object(chosen, width, height, render.pixel_aspect_x / render.pixel_aspect_y)
+
+
+def clip_camera(clip: bpy.types.MovieClip, image: bpy.types.Image) -> Camera:
+    """The camera of a photo that is a frame of a clip, as the clip's tracking has it.
+
+    Raises:
+        MarigoldError: the photo has another shape than the clip (`bad_input`).
+    """
+    width, height = image.size
+    clip_width, clip_height = clip.size
+    if not clip_width or not clip_height:
+        raise MarigoldError("bad_input", f"The clip “{clip.name}” cannot be read: are its files still there?")
+    if abs(width / height / (clip_width / clip_height) - 1) > SAME_SHAPE:
+        raise MarigoldError(
+            "bad_input",
+            f"The photo is {width} x {height}, the clip “{clip.name}” {clip_width} x {clip_height} pixels:"
+            " choose the clip that the photo is a frame of.",
+        )
+    lens = clip.tracking.camera
+    across, down = width / clip_width, height / clip_height
+    x, y = lens.principal_point_pixels
+    return Camera(
+        width,
+        height,
+        focal_px=lens.focal_length_pixels * across,
+        cx=x * across,
+        cy=height - y * down,
+        pixel_aspect=lens.pixel_aspect * down / across,
+    )
