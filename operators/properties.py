@@ -125,6 +125,12 @@ class MeshProperties:
         default=0.04,
         precision=3,
     )
+    live: BoolProperty(
+        name="Live Controls",
+        description="Build a regular grid with one modifier, whose inputs change the surface at once: range, camera,"
+        " edges, smoothing, curve, relief. Bake Mesh turns it into the finished mesh",
+        default=False,
+    )
     match_render: BoolProperty(
         name="Match Render",
         description="Also make the photo's camera the active one, and set the render size to the photo's and the view"

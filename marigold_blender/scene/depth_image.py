@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -15,9 +16,11 @@ import numpy as np
 from ..errors import MarigoldError
 from ..record import DepthRecord
 from .images import array_from_image, load_image
-from .properties import DepthProperties
 from .sources import RENDER_FILE
 from .thumbnails import show_picture, show_values
+
+if TYPE_CHECKING:  # the properties import the live grid, which reads depth images
+    from .properties import DepthProperties
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,8 @@ def place_vertices(mesh: bpy.types.Mesh) -> None:
     pixels[:, 1] += camera.height
     metric = metric_depth(depth, image.marigold.near, image.marigold.far)
     share = properties.perspective if properties.mode == "PERSPECTIVE" else 0.0
-    if share == 0.0:
-        points = relief(camera, pixels, metric, image.marigold.far)
-    else:
-        points = unproject(camera, pixels, metric)
-    if 0.0 < share < 1.0:
+    points = unproject(camera, pixels, metric)
+    if share < 1.0:
         points += (relief(camera, pixels, metric, image.marigold.far) - points) * np.float32(1.0 - share)
     mesh.attributes["position"].data.foreach_set("vector", points.ravel())
     mesh.update()

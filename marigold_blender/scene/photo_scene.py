@@ -15,8 +15,9 @@ from mathutils import Matrix
 from ..errors import MarigoldError
 from ..geometry.discontinuities import DEFAULT_THRESHOLD
 from ..geometry.grid import DEFAULT_VERTICES, GridMesh, grid_mesh
-from .depth_image import read_pixels, record_of
+from .depth_image import DepthPixels, read_pixels, record_of
 from .following import aim_camera
+from .live_mesh import add_live_modifier, live_grid_mesh
 from .material import Shading, photo_material
 from .mesh import Mode, mesh_from_grid
 from .versions import set_pixel_filter
@@ -34,6 +35,7 @@ class PhotoSceneOptions:
         shading: `EMISSION` shows the photo's own colours, `PRINCIPLED` takes the scene's light.
         vertices: least number of vertices of the whole grid.
         edge_threshold: how far disparity may depart from its continuation before the mesh is cut; 0 cuts nothing.
+        live: build an uncut grid with a modifier that has the controls (`live_mesh`) instead of a cut mesh.
         match_render: also make the scene render the photo: active camera, resolution, view transform, pixel filter.
     """
 
@@ -41,6 +43,7 @@ class PhotoSceneOptions:
     shading: Shading = "EMISSION"
     vertices: int = DEFAULT_VERTICES
     edge_threshold: float = DEFAULT_THRESHOLD
+    live: bool = False
     match_render: bool = False
 
 
@@ -60,10 +63,12 @@ def build_photo_scene(
         raise MarigoldError(
             "bad_input", f"The photo of “{depth_image.name}” has been removed: estimate the depth again."
         )
-    grid = _grid(depth_image, record.processing_size, options)
-
     scene = context.scene
-    mesh = mesh_from_grid(record.name, grid, depth_image, options.mode)
+    if options.live:
+        mesh = live_grid_mesh(record.name, depth_image, options.mode, options.vertices)
+    else:
+        grid = photo_grid(depth_image, read_pixels(depth_image), options)
+        mesh = mesh_from_grid(record.name, grid, depth_image, options.mode)
     mesh.materials.append(photo_material(photo, options.shading, scene))
     collection = bpy.data.collections.new(record.name)
     scene.collection.children.link(collection)
@@ -74,6 +79,8 @@ def build_photo_scene(
     for built in (mesh_object, camera_object):
         collection.objects.link(built)
         built.matrix_world = Matrix.Translation((0, 0, EYE_HEIGHT)) @ UPRIGHT
+    if options.live:
+        add_live_modifier(mesh_object, options.edge_threshold)
     depth_image.use_fake_user = False  # the mesh uses it now; when the user deletes the mesh, it may go
     _select_only(context, scene, mesh_object)
     if options.match_render:
@@ -81,12 +88,12 @@ def build_photo_scene(
     return mesh_object
 
 
-def _grid(depth_image: bpy.types.Image, processing_size: tuple[int, int], options: PhotoSceneOptions) -> GridMesh:
-    pixels = read_pixels(depth_image)
+def photo_grid(depth_image: bpy.types.Image, pixels: DepthPixels, options: PhotoSceneOptions) -> GridMesh:
+    """The cut grid of a depth image; `pixels` are its own, or what shaping made of them."""
     grid = grid_mesh(
         pixels.depth,
         pixels.valid,
-        processing_size,
+        record_of(depth_image).processing_size,
         depth_image.marigold.near,
         depth_image.marigold.far,
         vertices=options.vertices,
@@ -124,7 +131,8 @@ def match_render(scene: bpy.types.Scene, camera: bpy.types.Object, photo: bpy.ty
     render = scene.render
     render.resolution_x, render.resolution_y = photo.size
     render.resolution_percentage = 100
-    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    aspect = camera.data.marigold.depth.marigold.pixel_aspect if camera.data.marigold.depth else 1.0
+    render.pixel_aspect_x, render.pixel_aspect_y = max(aspect, 1.0), max(1.0 / aspect, 1.0)  # neither may be below 1
     set_pixel_filter(scene, 1.0)  # Blender's default, 1.5, blurs over neighbours
     view = scene.view_settings
     view.view_transform, view.look = "Standard", "None"

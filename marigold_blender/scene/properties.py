@@ -18,10 +18,10 @@ from ..record import DepthRecord
 from . import calibration_inputs
 from .calibration_inputs import CalibrationInputs
 from .following import camera_of, follow_depth
+from .live_grid import regenerate_grid
 
 SMALLEST_DISTANCE = 1e-4
 LEAST_RANGE = 1.001  # far over near: where depth would be flat or turned inside out, the other end is pushed along
-
 
 _moving_at_once = False  # while several properties of one image are set, nothing follows each single one
 
@@ -47,6 +47,22 @@ def _far_changed(self: Any, context: bpy.types.Context) -> None:
 def _camera_changed(self: Any, context: bpy.types.Context) -> None:
     if not _moving_at_once:
         follow_depth(self.id_data)
+
+
+def _focal_35mm(self: Any) -> float:
+    return camera_of(self.id_data).focal_35mm
+
+
+def _set_focal_35mm(self: Any, value: float) -> None:
+    self.focal_px *= value / self.focal_35mm
+
+
+def _fov(self: Any) -> float:
+    return camera_of(self.id_data).fov
+
+
+def _set_fov(self: Any, value: float) -> None:
+    self.focal_px *= tan(self.fov / 2) / tan(value / 2)
 
 
 class DepthProperties(bpy.types.PropertyGroup):
@@ -104,8 +120,8 @@ class DepthProperties(bpy.types.PropertyGroup):
     focal_35mm: FloatProperty(
         name="35 mm Equivalent",
         description="Focal length that has the same view on 35 mm film, in mm",
-        get=lambda self: camera_of(self.id_data).focal_35mm,
-        set=lambda self, value: setattr(self, "focal_px", self.focal_px * value / self.focal_35mm),
+        get=_focal_35mm,
+        set=_set_focal_35mm,
         min=1.0,
         soft_max=1000.0,
     )
@@ -113,8 +129,8 @@ class DepthProperties(bpy.types.PropertyGroup):
         name="Field of View",
         description="What the photo's camera sees along the longer edge",
         subtype="ANGLE",
-        get=lambda self: camera_of(self.id_data).fov,
-        set=lambda self, value: setattr(self, "focal_px", self.focal_px * tan(self.fov / 2) / tan(value / 2)),
+        get=_fov,
+        set=_set_fov,
         min=radians(1.0),
         max=radians(170.0),
     )
