@@ -99,21 +99,24 @@ class MARIGOLD_OT_pick_focus(FocusOperator, bpy.types.Operator):
         context.workspace.status_text_set(None)
 
 
-def place_under(context, x, y) -> tuple[float, float] | None:
-    """The place in the picture under a point of the window, (0, 0) bottom left; None where no picture is shown."""
+def place_under(context, x, y, image=None) -> tuple[float, float] | None:
+    """The place in the picture under a point of the window, (0, 0) bottom left; None where no picture is shown.
+
+    `image`: depth of the photo that a camera view shows; None: that of the pass.
+    """
     for area in context.screen.areas:
         under = [region for region in area.regions if _contains(region, x, y)]
         if under and all(region.type == "WINDOW" for region in under):  # a sidebar lies over what it covers
-            return _place_in(context, area, under[0], x - under[0].x, y - under[0].y)
+            return _place_in(context, area, under[0], x - under[0].x, y - under[0].y, image)
     return None
 
 
-def _place_in(context, area, region, x, y) -> tuple[float, float] | None:
+def _place_in(context, area, region, x, y, image) -> tuple[float, float] | None:
     space = area.spaces.active
     if space.type == "IMAGE_EDITOR" and space.image:
         return region.view2d.region_to_view(x, y)
     if space.type == "VIEW_3D" and space.region_3d.view_perspective == "CAMERA" and context.scene.camera:
-        return camera_place(context.scene, region, space.region_3d, x, y)
+        return camera_place(context.scene, region, space.region_3d, x, y, image)
     return None
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import bpy
 
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.scene.depth_image import load_depth
+from ..marigold_blender.scene.depth_image import is_of_render, load_depth
 from ..marigold_blender.scene.photo_scene import PhotoSceneOptions, build_photo_scene
+from ..marigold_blender.scene.scene_camera import adopt_render_camera
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
@@ -89,6 +90,8 @@ class PhotoTask(WorkerTask):
         assert self.job is not None
         assert self.job.result is not None
         depth = load_depth(self.job.result["files"])
+        if is_of_render(depth):
+            adopt_render_camera(context.scene, depth)
         made = {"depth": depth.name}
         if self.options:
             made["object"] = build_photo_scene(context, depth, self.options).name

@@ -7,6 +7,7 @@ Called by `operators/calibrate.py` and by scripts. Everything that follows the d
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -111,8 +112,8 @@ def calibration_of(image: bpy.types.Image) -> tuple[Calibration, str] | None:
     stored = json.loads(properties.calibration)
     note = stored.pop("note", "")
     calibration = Calibration.from_json(stored)
-    same = np.allclose((properties.near, properties.far), (calibration.near, calibration.far), rtol=1e-4)
-    return (calibration, note) if same else None
+    pairs = ((properties.near, calibration.near), (properties.far, calibration.far))
+    return (calibration, note) if all(math.isclose(*pair, rel_tol=1e-4) for pair in pairs) else None
 
 
 def metres_per_unit(scene: bpy.types.Scene) -> float:
@@ -207,6 +208,30 @@ FINDERS = {
     "SCENE": _by_scene,
     "FILE": _by_file,
 }
+
+
+def add_point(image: bpy.types.Image, place: tuple[float, float], distance: float = 0.0) -> None:
+    """Stores a point of the photo; its distance may be entered later.
+
+    Raises:
+        MarigoldError: it is outside of the photo, or masked out (`bad_input`).
+    """
+    depth_at(image, read_pixels(image), np.array([place]))
+    point = image.marigold.known.points.add()
+    point.place, point.distance = place, distance
+
+
+def add_length(
+    image: bpy.types.Image, start: tuple[float, float], end: tuple[float, float], length: float = 0.0
+) -> None:
+    """Stores a pair of points of the photo; how far they are apart may be entered later.
+
+    Raises:
+        MarigoldError: one is outside of the photo, or masked out (`bad_input`).
+    """
+    depth_at(image, read_pixels(image), np.array([start, end]))
+    known = image.marigold.known.lengths.add()
+    known.start, known.end, known.length = start, end, length
 
 
 def depth_at(image: bpy.types.Image, pixels: DepthPixels, places: np.ndarray, *, leave_out: bool = False) -> np.ndarray:

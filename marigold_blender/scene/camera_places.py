@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a point of a 3D View that looks through the camera lies in the picture. Called by the focus eyedropper."""
+"""Where a point of a 3D View that looks through the camera lies in the picture. Called by the eyedroppers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,19 @@ from .following import camera_of
 
 
 def camera_place(
-    scene: bpy.types.Scene, region: bpy.types.Region, view: bpy.types.RegionView3D, x: float, y: float
+    scene: bpy.types.Scene,
+    region: bpy.types.Region,
+    view: bpy.types.RegionView3D,
+    x: float,
+    y: float,
+    image: bpy.types.Image | None,
 ) -> tuple[float, float] | None:
     """The place in the picture, (0, 0) bottom left .. (1, 1) top right, of a point of the region; None: not in view.
 
     A photo is met by the camera's ray, since the render may have another shape than the photo.
+
+    Args:
+        image: depth of the photo that the camera shows; None: that of the depth-of-field pass, if there is one.
     """
     camera = scene.camera
     corners = camera.data.view_frame(scene=scene)  # top right, bottom right, bottom left, top left
@@ -26,7 +34,7 @@ def camera_place(
     if low is None or right is None or high is None:
         return None
     u, v = (x - low.x) / (right.x - low.x), (y - low.y) / (high.y - low.y)
-    image = depth_of_pass(scene)
+    image = image or depth_of_pass(scene)
     if image is None or camera.data.type != "PERSP":
         return u, v
     point = corners[2] + (corners[1] - corners[2]) * u + (corners[3] - corners[2]) * v

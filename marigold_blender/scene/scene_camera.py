@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from math import hypot
+
 import bpy
 
 from ..errors import MarigoldError
 from ..geometry.camera import BlenderCamera, Camera, with_horizontal_fit
+from .depth_image import record_of
+from .following import camera_of
 
 SAME_SHAPE = 0.02  # how far the aspect ratios of a photo and of a frame may differ
 
@@ -86,3 +90,45 @@ def clip_camera(clip: bpy.types.MovieClip, image: bpy.types.Image) -> Camera:
         cy=height - y * down,
         pixel_aspect=lens.pixel_aspect * down / across,
     )
+
+
+def adopt_render_camera(scene: bpy.types.Scene, image: bpy.types.Image) -> None:
+    """Gives the depth of a render the camera that rendered it, if that can be a photo's."""
+    try:
+        camera = scene_camera(scene, None, image)
+    except MarigoldError:  # without a camera, panoramic, or resized since: the usual guess stays
+        return
+    image.marigold.move(focal_px=camera.focal_px, cx=camera.cx, cy=camera.cy, pixel_aspect=camera.pixel_aspect)
+
+
+def camera_from_metadata(image: bpy.types.Image) -> Camera:
+    """The camera that the photo's metadata tell.
+
+    Raises:
+        MarigoldError: they tell none (`bad_input`).
+    """
+    camera = record_of(image).camera
+    if camera.focal_px is None:
+        raise MarigoldError("bad_input", "The photo's metadata hold no focal length: enter the field of view instead.")
+    return Camera.centred(image.size[0], image.size[1], camera.focal_px)
+
+
+def camera_of_crop(image: bpy.types.Image, width: int, height: int, left: int, top: int) -> Camera:
+    """The camera of a photo that was cut out of a picture of `width` x `height` pixels, at (`left`, `top`).
+
+    Raises:
+        MarigoldError: the photo does not lie in that picture (`bad_input`).
+    """
+    now = camera_of(image)
+    if left < 0 or top < 0 or left + now.width > width or top + now.height > height:
+        raise MarigoldError(
+            "bad_input",
+            f"A photo of {now.width} x {now.height} pixels at ({left}, {top}) does not fit into {width} x {height}.",
+        )
+    focal_px = now.focal_px
+    metadata = record_of(image).camera
+    if metadata.origin == "exif_35mm" and metadata.focal_px:
+        # The 35 mm equivalent is told of the whole picture's diagonal; the record took the photo for the whole.
+        focal_px = metadata.focal_px * hypot(width, height) / hypot(now.width, now.height)
+    whole = Camera(width, height, focal_px, width / 2, height / 2, now.pixel_aspect)
+    return whole.cropped(left, top, now.width, now.height)

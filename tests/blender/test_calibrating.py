@@ -95,6 +95,23 @@ def test_it_is_stored_and_can_be_done_again(extension, depth, read, tmp_path):
     assert calibrating.calibration_of(image) is None  # it was changed by hand
 
 
+def test_places_are_picked_and_get_their_distances_later(depth, read):
+    for u, v, distance in json.loads(true_points(depth, read, straight=True)):
+        bpy.ops.marigold.pick_known("EXEC_DEFAULT", depth=depth.name, place=(u, v))
+        depth.marigold.known.points[-1].distance = distance
+    bpy.ops.marigold.pick_known("EXEC_DEFAULT", depth=depth.name, place=(0.5, 0.5))  # not measured yet
+    assert calibrate(depth) == {"FINISHED"}
+    assert_true(depth)
+    assert len(depth.marigold.known.points) == 6
+    bpy.ops.marigold.remove_known("EXEC_DEFAULT", depth=depth.name, index=5)
+    assert len(depth.marigold.known.points) == 5
+    with pytest.raises(RuntimeError, match="only 5"):
+        bpy.ops.marigold.remove_known("EXEC_DEFAULT", depth=depth.name, index=5)
+    with pytest.raises(RuntimeError, match="outside of the photo"):
+        bpy.ops.marigold.pick_known("EXEC_DEFAULT", depth=depth.name, kind="LENGTH", place=(0.1, 0.1), end=(2, 0))
+    assert len(depth.marigold.known.lengths) == 0
+
+
 def test_one_length_keeps_the_ratio(depth, read):
     values = read(depth).depth
     ends = np.array([[0.2, 0.2], [0.8, 0.1]])
