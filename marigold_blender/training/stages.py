@@ -67,7 +67,7 @@ def run_unet(
     first = latents(Turn(0, 0, 0, 0, torch.device("cpu")))
     shown = LatentBatch(first.image[:6], first.depth[:6], first.valid[:6])
     settings = LoopSettings(
-        steps=steps, learning_rate=2e-3, optimiser="muon", warmup=100, ema=0.998, precision="bf16", until=until
+        steps=steps, learning_rate=2e-3, optimiser="muon", cooldown=0.6, ema=0.998, precision="bf16", until=until
     )
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
