@@ -2,25 +2,24 @@
 """A grid mesh over a picture, cut where depth jumps: which vertices and faces there are.
 
 Called by the scene's mesh. The regular grid has the number of vertices that was asked for. A cell that a jump or the
-edge of a mask runs through is divided down to the pixels of the processing resolution before its faces are dropped, so
-that the cut is as narrow on a coarse mesh as on a fine one.
+edge of a mask runs through is divided along the pixels of the processing resolution (`divided_cells`), so that the cut
+is in the same place on a coarse mesh as on a fine one. The cut has no width: both sides run up to it, each with its own
+vertices there.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from .discontinuities import DEFAULT_THRESHOLD, Discontinuities, find_discontinuities
-from .lattice import cells_touching, invalid_area, lattice_quads, lattice_size
-from .sampling import MaskedMap
+from .discontinuities import DEFAULT_THRESHOLD
+from .divided_cells import divide_cells, lines_through
+from .lattice import cells_touching, lattice_quads, lattice_size
+from .sampling import MaskedMap, sample_lattice
+from .surfaces import EdgeOptions, Surfaces, find_surfaces
 
 DEFAULT_VERTICES = 200_000
-# Faces that dividing may make at most, against depth maps that jump everywhere (noise).
-DIVIDED_FACES_PER_CELL = 4
-DIVIDED_FACES_LEAST = 400_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def grid_mesh(
     vertices: int = DEFAULT_VERTICES,
     edge_threshold: float = DEFAULT_THRESHOLD,
 ) -> GridMesh:
-    """The mesh of a depth map, without the faces over jumps and over invalid pixels, and without unused vertices.
+    """The mesh of a depth map, cut at its jumps, without invalid pixels; sky and small islands are kept.
 
     Args:
         depth: [H, W] float32, 0 near .. 1 far.
@@ -58,108 +57,61 @@ def grid_mesh(
         vertices: least number of vertices of the whole grid, before faces are dropped.
         edge_threshold: see `find_discontinuities`; 0 keeps every face.
     """
-    height, width = depth.shape
     masked = MaskedMap(depth, valid)
-    jumps = find_discontinuities(masked, processing_size, near, far, edge_threshold)
-    dropped = jumps.band()
-    if valid is not None and not valid.all():
-        dropped |= invalid_area(valid, dropped.shape)
+    options = EdgeOptions(edge_threshold, sky="KEEP", least_island=0.0)
+    return mesh_of_surfaces(masked, find_surfaces(masked, processing_size, near, far, options), vertices)
 
-    columns, rows = lattice_size(width, height, vertices)
-    xs, ys = np.linspace(0, 1, columns), np.linspace(0, 1, rows)  # of the picture's width and height, from the top
-    lattice_depth = masked.at_lattice(xs * width, ys * height)
-    hit, full = cells_touching(dropped, xs, ys)
 
-    corner = np.arange(columns * rows, dtype=np.int32).reshape(rows, columns)
-    whole = ~hit
-    quads = lattice_quads(corner)[whole]
-    uv = np.empty((rows, columns, 2), np.float32)
+def mesh_of_surfaces(depth: MaskedMap, surfaces: Surfaces, vertices: int = DEFAULT_VERTICES) -> GridMesh:
+    """The mesh of the surfaces of a depth map, without unused vertices: see `grid_mesh`."""
+    rows, columns = surfaces.depth.shape
+    across, down = lattice_size(depth.width, depth.height, vertices)
+    xs, ys = np.linspace(0, 1, across), np.linspace(0, 1, down)  # of the picture's width and height, from the top
+    lattice_depth = depth.at_lattice(xs * depth.width, ys * depth.height)
+    if surfaces.has_dome:
+        on_dome = surfaces.sky[np.ix_(_pixels(ys, rows), _pixels(xs, columns))]
+        lattice_depth = np.where(on_dome, sample_lattice(surfaces.depth, xs * columns, ys * rows), lattice_depth)
+
+    touched, _ = cells_touching(_unsettled(surfaces), xs, ys)
+    _, empty = cells_touching(np.repeat(np.repeat(~surfaces.kept, 2, axis=0), 2, axis=1), xs, ys)
+    corner = np.arange(across * down, dtype=np.int32).reshape(down, across)
+    uv = np.empty((down, across, 2), np.float32)
     uv[..., 0] = xs
     uv[..., 1] = 1 - ys[:, None]
-    grid = GridMesh(uv.reshape(-1, 2), lattice_depth.reshape(-1), quads)
-    mixed = hit & ~full
+    grid = GridMesh(uv.reshape(-1, 2), lattice_depth.reshape(-1), lattice_quads(corner)[~touched])
+    mixed = touched & ~empty
     if mixed.any():
-        grid = _with_divided_cells(grid, whole, mixed, masked, jumps, dropped)
+        lines = lines_through(xs * columns, columns), lines_through(ys * rows, rows)
+        divided = divide_cells(depth, surfaces, lattice_depth, mixed, ~touched, *lines)
+        uv_divided = np.stack([divided.x / columns, 1 - divided.y / rows], axis=-1).astype(np.float32)
+        grid = GridMesh(
+            np.concatenate([grid.uv, uv_divided]),
+            np.concatenate([grid.depth, divided.depth]),
+            np.concatenate([grid.quads, divided.quads]),
+        )
     return _without_unused(grid)
 
 
-def _divisions(cells: tuple[int, ...], mixed: int, jumps: Discontinuities) -> int:
-    """Into how many parts a cell's side is divided, so that a part is no larger than a pixel that the network saw."""
-    wanted = math.ceil(max(jumps.rows / cells[0], jumps.columns / cells[1]))
-    most = max(DIVIDED_FACES_PER_CELL * cells[0] * cells[1], DIVIDED_FACES_LEAST)
-    return max(1, min(wanted, math.isqrt(most // mixed)))
+def _pixels(places: np.ndarray, count: int) -> np.ndarray:
+    return np.minimum((places * count).astype(np.intp), count - 1)
 
 
-def _with_divided_cells(
-    grid: GridMesh,
-    whole: np.ndarray,
-    mixed: np.ndarray,
-    depth: MaskedMap,
-    jumps: Discontinuities,
-    dropped: np.ndarray,
-) -> GridMesh:
-    """The grid with the kept parts of its mixed cells added.
+def _unsettled(surfaces: Surfaces) -> np.ndarray:
+    """Where depth is not simply that of the depth map: [2 * rows, 2 * columns] bool, in half pixels.
 
-    Every vertex of the divided cells has a place (x, y) on a lattice as fine as the division; those that fall on the
-    corner of a cell are the grid's own.
+    Between four pixel centres depth is interpolated between four pixels: that square is unsettled when a cut runs
+    through it, or when one of the four is not kept or has a new depth.
     """
-    rows, columns = whole.shape
-    parts = _divisions(whole.shape, int(mixed.sum()), jumps)
-    cell_y, cell_x = np.nonzero(mixed)
-    part_y, part_x = (index.ravel() for index in np.indices((parts, parts)))
-    x = (cell_x[:, None] * parts + part_x).ravel()  # top left corner of each part
-    y = (cell_y[:, None] * parts + part_y).ravel()
-    centre_x = ((x + 0.5) / (columns * parts) * dropped.shape[1]).astype(np.intp)
-    centre_y = ((y + 0.5) / (rows * parts) * dropped.shape[0]).astype(np.intp)
-    kept = ~dropped[centre_y, centre_x]
-    x, y = x[kept], y[kept]
-
-    stride = columns * parts + 1
-    corners = np.stack([(y + 1) * stride + x, (y + 1) * stride + x + 1, y * stride + x + 1, y * stride + x], axis=-1)
-    places, quads = np.unique(corners, return_inverse=True)
-    y, x = np.divmod(places, stride)
-    at_corner = (x % parts == 0) & (y % parts == 0)
-    number = np.empty(len(places), np.int32)
-    number[at_corner] = (y // parts * (columns + 1) + x // parts)[at_corner]
-    number[~at_corner] = len(grid.depth) + np.arange(np.count_nonzero(~at_corner))
-
-    u, v = x / (columns * parts), y / (rows * parts)
-    grid_x, grid_y = jumps.step_back(u * jumps.columns, v * jumps.rows)
-    place_depth = depth.at_points(grid_x * (depth.width / jumps.columns), grid_y * (depth.height / jumps.rows))
-    lattice_depth = grid.depth.copy()
-    lattice_depth[number[at_corner]] = place_depth[at_corner]
-    _close_seams(place_depth, x, y, parts, whole, lattice_depth)
-
-    known = ~np.isnan(place_depth)  # a part may reach beyond the last valid pixel: then it goes
-    quads = quads.reshape(-1, 4)
-    quads = number[quads[known[quads].all(axis=1)]]
-    return GridMesh(
-        uv=np.concatenate([grid.uv, np.stack([u, 1 - v], axis=-1)[~at_corner].astype(np.float32)]),
-        depth=np.concatenate([lattice_depth, place_depth[~at_corner]]),
-        quads=np.concatenate([grid.quads, quads]),
-    )
-
-
-def _close_seams(
-    place_depth: np.ndarray, x: np.ndarray, y: np.ndarray, parts: int, whole: np.ndarray, lattice_depth: np.ndarray
-) -> None:
-    """Puts the vertices on the side of an undivided cell onto that side, or a slit would open between the two.
-
-    Linear depth along the side is exact for a relief; in perspective it is right to the second order of its change.
-    """
-    rows, columns = whole.shape
-    lattice = lattice_depth.reshape(rows + 1, columns + 1)
-    guarded = np.pad(whole, 1)  # guarded[row + 1, column + 1]: no cell outside the picture is whole
-    column, along_x = np.divmod(x, parts)
-    row, along_y = np.divmod(y, parts)
-    level = (along_y == 0) & (along_x > 0)  # on a horizontal side: the cells above and below it
-    level[level] = guarded[row[level], column[level] + 1] | guarded[row[level] + 1, column[level] + 1]
-    r, c, t = row[level], column[level], along_x[level] / parts
-    place_depth[level] = lattice[r, c] * (1 - t) + lattice[r, c + 1] * t
-    upright = (along_x == 0) & (along_y > 0)
-    upright[upright] = guarded[row[upright] + 1, column[upright]] | guarded[row[upright] + 1, column[upright] + 1]
-    r, c, t = row[upright], column[upright], along_y[upright] / parts
-    place_depth[upright] = lattice[r, c] * (1 - t) + lattice[r + 1, c] * t
+    rows, columns = surfaces.depth.shape
+    cuts, special = surfaces.cuts(), surfaces.remade | ~surfaces.kept
+    across, down = np.pad(cuts.across, ((0, 0), (0, 1))), np.pad(cuts.down, ((0, 1), (0, 0)))
+    square = np.zeros((rows, columns), bool)  # by its upper left pixel; beyond the edge the last pixels are repeated
+    below, beside = np.minimum(np.arange(rows) + 1, rows - 1), np.minimum(np.arange(columns) + 1, columns - 1)
+    square |= across | across[below] | down | down[:, beside]
+    square |= special | special[below] | special[:, beside] | special[below][:, beside]
+    half_y = np.clip((np.arange(2 * rows) - 1) // 2, 0, None)
+    half_x = np.clip((np.arange(2 * columns) - 1) // 2, 0, None)
+    return square[half_y][:, half_x]
 
 
 def _without_unused(grid: GridMesh) -> GridMesh:

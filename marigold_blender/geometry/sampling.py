@@ -42,7 +42,8 @@ class MaskedMap:
 
     def __init__(self, values: np.ndarray, valid: np.ndarray | None) -> None:
         self.height, self.width = values.shape
-        self._weights = None if valid is None or valid.all() else valid.astype(np.float32)
+        self.valid = None if valid is None or valid.all() else valid
+        self._weights = None if self.valid is None else self.valid.astype(np.float32)
         self._values = values if self._weights is None else values * self._weights
 
     def at_lattice(self, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
