@@ -18,16 +18,17 @@ from ..errors import MarigoldError
 from ..geometry.calibration import Calibration, Method, fit_scale_and_shift
 from ..geometry.calibration_by_lengths import MeasuredLengths, fit_to_lengths
 from ..geometry.camera import Camera
+from ..geometry.self_calibration.calibrate import SURE_OF_SHIFT, self_calibrate
 from ..geometry.unprojection import unproject
 from .depth_image import DepthPixels, read_pixels, record_of
 from .following import camera_of
+from .images import array_from_image
+from .known_places import depth_at, in_pixels, lattice
 from .metric_file import read_metric_depth
 from .scene_camera import SAME_SHAPE, chosen_camera, clip_camera, scene_camera
 from .seen_geometry import seen_distances
 from .tracked_markers import marker_distances
 
-AROUND_PX = 1  # the median of a few pixels: a single one may lie on an edge
-SAMPLES = 4000  # of a picture whose distances are known everywhere
 FEWEST_SEEN = 10
 
 
@@ -145,7 +146,7 @@ def _by_points(context: bpy.types.Context, image: bpy.types.Image, pixels: Depth
     distances = points[:, 2]
     if known.measure == "STRAIGHT":
         camera = camera_of(image)
-        straight = np.linalg.norm(unproject(camera, _in_pixels(image, points[:, :2]), np.ones(len(points))), axis=1)
+        straight = np.linalg.norm(unproject(camera, in_pixels(image, points[:, :2]), np.ones(len(points))), axis=1)
         distances = distances / straight
     return Found(fit_scale_and_shift(depth, distances, method="POINTS"))
 
@@ -154,7 +155,7 @@ def _by_lengths(context: bpy.types.Context, image: bpy.types.Image, pixels: Dept
     lengths = np.array(known.lengths, float).reshape(-1, 5)
     places = lengths[:, :4].reshape(-1, 2)
     measured = MeasuredLengths(
-        _in_pixels(image, places).reshape(-1, 2, 2), depth_at(image, pixels, places).reshape(-1, 2), lengths[:, 4]
+        in_pixels(image, places).reshape(-1, 2, 2), depth_at(image, pixels, places).reshape(-1, 2), lengths[:, 4]
     )
     calibration = fit_to_lengths(measured, camera_of(image), image.marigold.near, image.marigold.far)
     return Found(calibration, note=f"Kept as it was: {calibration.kept}." if calibration.kept else "")
@@ -172,7 +173,7 @@ def _by_markers(context: bpy.types.Context, image: bpy.types.Image, pixels: Dept
 
 def _by_scene(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
     camera = scene_camera(context.scene, known.camera, image)
-    rows, columns = _lattice(pixels)
+    rows, columns = lattice(pixels)
     centres = np.stack([columns + 0.5, rows + 0.5], axis=-1)
     distances = seen_distances(context, chosen_camera(context.scene, known.camera), camera, centres)
     if np.isfinite(distances).sum() < FEWEST_SEEN:
@@ -194,11 +195,43 @@ def _by_file(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPi
             f"“{known.file}” is {metric.shape[1]} x {metric.shape[0]}, the photo {width} x {height} pixels:"
             " choose the depth of the same picture.",
         )
-    rows, columns = _lattice(pixels)
+    rows, columns = lattice(pixels)
     down = ((rows + 0.5) * (metric.shape[0] / height)).astype(np.intp)
     across = ((columns + 0.5) * (metric.shape[1] / width)).astype(np.intp)
     scale = metres_per_unit(context.scene) if known.unit == "METRES" else 1.0
     return Found(fit_scale_and_shift(pixels.depth[rows, columns], metric[down, across] / scale, method="FILE"))
+
+
+def _by_itself(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
+    camera = camera_of(image)
+    is_default = math.isclose(camera.focal_px, Camera.from_fov(camera.width, camera.height).focal_px, rel_tol=1e-4)
+    uncertainty = image.marigold.uncertainty
+    found = self_calibrate(
+        pixels.depth,
+        pixels.valid,
+        focal_px=None if is_default else camera.focal_px,
+        principal_point=(camera.cx, camera.cy),
+        uncertainty=array_from_image(uncertainty)[..., 0] if uncertainty else None,
+    )
+    if not found.sure:
+        raise MarigoldError(
+            "bad_input",
+            "The depth shows no planes that tell its range: calibrate it from distances that you know instead.",
+        )
+    near, far = (value / metres_per_unit(context.scene) for value in found.near_and_far())
+    calibration = Calibration(
+        method="SELF",
+        near=near,
+        far=far,
+        focal_px=found.focal_px if found.focal_origin == "right angles" else None,
+        residual=0.0,
+        inliers=len(found.planes),
+        count=len(found.planes),
+        expected_error=SURE_OF_SHIFT * -math.log2(max(found.confidence, 1e-3)),
+        confidence=found.confidence,
+    )
+    size = "Its size is that of a floor at eye height." if found.floor else "Its size is a guess."
+    return Found(calibration, note=f"From {len(found.planes)} planes. {size}")
 
 
 FINDERS = {
@@ -207,70 +240,5 @@ FINDERS = {
     "MARKERS": _by_markers,
     "SCENE": _by_scene,
     "FILE": _by_file,
+    "SELF": _by_itself,
 }
-
-
-def add_point(image: bpy.types.Image, place: tuple[float, float], distance: float = 0.0) -> None:
-    """Stores a point of the photo; its distance may be entered later.
-
-    Raises:
-        MarigoldError: it is outside of the photo, or masked out (`bad_input`).
-    """
-    depth_at(image, read_pixels(image), np.array([place]))
-    point = image.marigold.known.points.add()
-    point.place, point.distance = place, distance
-
-
-def add_length(
-    image: bpy.types.Image, start: tuple[float, float], end: tuple[float, float], length: float = 0.0
-) -> None:
-    """Stores a pair of points of the photo; how far they are apart may be entered later.
-
-    Raises:
-        MarigoldError: one is outside of the photo, or masked out (`bad_input`).
-    """
-    depth_at(image, read_pixels(image), np.array([start, end]))
-    known = image.marigold.known.lengths.add()
-    known.start, known.end, known.length = start, end, length
-
-
-def depth_at(image: bpy.types.Image, pixels: DepthPixels, places: np.ndarray, *, leave_out: bool = False) -> np.ndarray:
-    """Depth [N] at places of the photo [N, 2].
-
-    Args:
-        leave_out: NaN where depth is masked out, instead of an error.
-
-    Raises:
-        MarigoldError: a place is outside of the photo, or masked out there (`bad_input`).
-    """
-    height, width = pixels.depth.shape
-    depths = []
-    for (u, v), (x, y) in zip(places, _in_pixels(image, places), strict=True):
-        if not (0 <= u <= 1 and 0 <= v <= 1):
-            raise MarigoldError("bad_input", f"The place ({u:g}, {v:g}) is outside of the photo: both are 0 to 1.")
-        column, row = min(int(x), width - 1), min(int(y), height - 1)
-        around = (
-            slice(max(0, row - AROUND_PX), row + AROUND_PX + 1),
-            slice(max(0, column - AROUND_PX), column + AROUND_PX + 1),
-        )
-        counts = np.ones(pixels.depth[around].shape, bool) if pixels.valid is None else pixels.valid[around]
-        if not counts.any() and not leave_out:
-            raise MarigoldError("bad_input", f"There is no depth at ({u:.2f}, {v:.2f}): the photo is masked out there.")
-        depths.append(float(np.median(pixels.depth[around][counts])) if counts.any() else np.nan)
-    return np.array(depths)
-
-
-def _in_pixels(image: bpy.types.Image, places: np.ndarray) -> np.ndarray:
-    width, height = image.size
-    return np.stack([places[:, 0] * width, (1 - places[:, 1]) * height], axis=-1)
-
-
-def _lattice(pixels: DepthPixels) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of pixels all over the picture, without those that are masked out."""
-    height, width = pixels.depth.shape
-    step = max(1, int(np.sqrt(height * width / SAMPLES)))
-    rows, columns = (index.ravel() for index in np.mgrid[step // 2 : height : step, step // 2 : width : step])
-    if pixels.valid is None:
-        return rows, columns
-    valid = pixels.valid[rows, columns]
-    return rows[valid], columns[valid]

@@ -220,6 +220,42 @@ def test_tracked_markers_of_a_solved_clip(extension, depth, read, tmp_path):
     assert_true(depth, rel=0.02)
 
 
+def room() -> np.ndarray:
+    """Metric depth of a floor 1.4 below the camera and two walls at right angles, seen askew and from above."""
+    y, x = np.mgrid[: SIZE[1] * 2, : SIZE[0] * 2] + 0.5
+    rays = np.stack([(x - SIZE[0]) / 2 / FOCAL_PX, (SIZE[1] - y) / 2 / FOCAL_PX, -np.ones_like(x)], axis=-1)
+    tilt = np.radians(12)
+    up = np.array([0.0, np.cos(tilt), np.sin(tilt)])
+    back = np.array([0.0, -np.sin(tilt), np.cos(tilt)])
+    left, right = (np.cos(a) * back + np.sin(a) * np.array([1.0, 0, 0]) for a in np.radians([40, -50]))
+    depths = [offset / (rays @ normal) for normal, offset in ((up, -1.4), (left, -4.0), (right, -4.5))]
+    return np.min([np.where(depth > 0, depth, np.inf) for depth in depths], axis=0)
+
+
+def test_planes_and_right_angles_of_the_picture_itself(extension, tmp_path):
+    metric = room()
+    near, far = metric.min(), metric.max()
+    values = ((metric - near) / (far - near)).astype(np.float32)
+    load_depth = extension("marigold_blender.scene.depth_image").load_depth
+    image = load_depth(write_job(tmp_path / "room", np.zeros((*metric.shape, 3), np.float32), values, name="room"))
+    assert calibrate(image, method="SELF") == {"FINISHED"}
+    properties = image.marigold
+    assert properties.calibrated == "SELF"
+    assert properties.far / properties.near == pytest.approx(far / near, rel=0.02)
+    assert properties.focal_px == pytest.approx(2 * FOCAL_PX, rel=0.05)
+    assert properties.near == pytest.approx(near * 1.6 / 1.4, rel=0.1)  # the floor at eye height
+
+
+def test_a_depth_that_tells_nothing_by_itself_is_refused(extension, tmp_path):
+    rng = np.random.default_rng(0)
+    values = np.kron(rng.random((8, 12)), np.ones((8, 8))).astype(np.float32)
+    load_depth = extension("marigold_blender.scene.depth_image").load_depth
+    image = load_depth(write_job(tmp_path / "noise", np.zeros((64, 96, 3), np.float32), values, name="noise"))
+    with pytest.raises(RuntimeError, match="no planes"):
+        calibrate(image, method="SELF")
+    assert image.marigold.calibrated == "ASSUMED"
+
+
 def refusals(tmp_path):
     (tmp_path / "rubbish.exr").write_bytes(b"rubbish" * 9)
     np.save(tmp_path / "zeros.npy", np.zeros((64, 96)))
