@@ -44,6 +44,8 @@ class DepthRecord:
         versions: of marigold_blender, torch, diffusers, Python; and device and dtype.
         invalid_fraction: share of the pixels that are masked out (alpha).
         seconds: time the estimate took when it was computed.
+        self_calibration: what the depth tells by itself of shift, focal length and floor (`SelfCalibration.to_json` of
+            `geometry.self_calibration.result`); None in records from before there was such a thing.
     """
 
     name: str
@@ -59,6 +61,7 @@ class DepthRecord:
     versions: dict[str, str] = field(default_factory=dict)
     invalid_fraction: float = 0.0
     seconds: float = 0.0
+    self_calibration: dict[str, Any] | None = None
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:

@@ -78,7 +78,9 @@ def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, depth: bp
 
 
 def figures(calibration) -> str:
-    """“18 of 20 agree within 0.8 %, confidence 92 %”."""
+    """“18 of 20 agree within 0.8 %, confidence 92 %”; of a picture's planes “within 4 %, confidence 87 %”."""
+    if calibration.method == "SELF":
+        return f"within {100 * calibration.residual:.2g} %, confidence {100 * calibration.confidence:.0f} %"
     agree = f"{calibration.inliers} of {calibration.count} agree within {100 * calibration.residual:.2g} %"
     return f"{agree}, confidence {100 * calibration.confidence:.0f} %"
 

@@ -18,7 +18,7 @@ from ..errors import MarigoldError
 from ..geometry.calibration import Calibration, Method, fit_scale_and_shift
 from ..geometry.calibration_by_lengths import MeasuredLengths, fit_to_lengths
 from ..geometry.camera import Camera
-from ..geometry.self_calibration.calibrate import SURE_OF_SHIFT, self_calibrate
+from ..geometry.self_calibration.calibrate import self_calibrate
 from ..geometry.unprojection import unproject
 from .depth_image import DepthPixels, read_pixels, record_of
 from .following import camera_of
@@ -27,6 +27,7 @@ from .known_places import depth_at, in_pixels, lattice
 from .metric_file import read_metric_depth
 from .scene_camera import SAME_SHAPE, chosen_camera, clip_camera, scene_camera
 from .seen_geometry import seen_distances
+from .self_calibrated import calibration_from, note_of
 from .tracked_markers import marker_distances
 
 FEWEST_SEEN = 10
@@ -213,25 +214,7 @@ def _by_itself(context: bpy.types.Context, image: bpy.types.Image, pixels: Depth
         principal_point=(camera.cx, camera.cy),
         uncertainty=array_from_image(uncertainty)[..., 0] if uncertainty else None,
     )
-    if not found.sure:
-        raise MarigoldError(
-            "bad_input",
-            "The depth shows no planes that tell its range: calibrate it from distances that you know instead.",
-        )
-    near, far = (value / metres_per_unit(context.scene) for value in found.near_and_far())
-    calibration = Calibration(
-        method="SELF",
-        near=near,
-        far=far,
-        focal_px=found.focal_px if found.focal_origin == "right angles" else None,
-        residual=0.0,
-        inliers=len(found.planes),
-        count=len(found.planes),
-        expected_error=SURE_OF_SHIFT * -math.log2(max(found.confidence, 1e-3)),
-        confidence=found.confidence,
-    )
-    size = "Its size is that of a floor at eye height." if found.floor else "Its size is a guess."
-    return Found(calibration, note=f"From {len(found.planes)} planes. {size}")
+    return Found(calibration_from(found, metres_per_unit(context.scene)), note=note_of(found))
 
 
 FINDERS = {

@@ -7,6 +7,7 @@ Changing a depth image's range or camera moves, at once, every vertex and camera
 
 from __future__ import annotations
 
+import json
 from math import radians, tan
 from typing import Any
 
@@ -19,6 +20,7 @@ from . import calibration_inputs
 from .calibration_inputs import CalibrationInputs
 from .following import camera_of, follow_depth
 from .live_grid import regenerate_grid
+from .self_calibrated import calibration_from, note_of, stored_self_calibration
 
 SMALLEST_DISTANCE = 1e-4
 LEAST_RANGE = 1.001  # far over near: where depth would be flat or turned inside out, the other end is pushed along
@@ -180,6 +182,13 @@ class DepthProperties(bpy.types.PropertyGroup):
         camera = Camera.centred(width, height, focal_px) if focal_px else Camera.from_fov(width, height)
         self.record, self.model = record.dumps(), record.model
         self.focal_px, self.cx, self.cy = camera.focal_px, camera.cx, camera.cy
+        found = stored_self_calibration(record)
+        if found is not None and found.sure:
+            calibration = calibration_from(found)
+            self.calibrated, self.calibration = "SELF", json.dumps({**calibration.to_json(), "note": note_of(found)})
+            self.near, self.far = calibration.near, calibration.far
+            if calibration.focal_px is not None:
+                self.focal_px = calibration.focal_px
 
 
 MODES = [

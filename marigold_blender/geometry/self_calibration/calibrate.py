@@ -60,6 +60,7 @@ def self_calibrate(
     sure = error < SURE_OF_SHIFT
     return SelfCalibration(
         shift_over_scale=_assumed_shift(samples) if shift is None else shift.value * samples.span - samples.lowest,
+        expected_error=min(error, 1.0),
         confidence=0.5 ** (error / SURE_OF_SHIFT),
         sure=sure,
         focal_px=focal * samples.unit_px,

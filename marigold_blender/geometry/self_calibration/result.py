@@ -11,6 +11,7 @@ FocalOrigin = Literal["given", "right angles", "default"]
 Vector = tuple[float, float, float]
 
 EYE_HEIGHT_M = 1.6  # of someone who stands on the scene's floor
+LEAST_NEAR = 1e-3  # of the range: nothing that is seen lies in the camera
 TYPICAL_DISTANCE_M = 2.0  # geometric middle of near and far where nothing gives the scene a size
 
 
@@ -28,6 +29,12 @@ class FoundPlane:
     offset: float
     area: float
 
+    def with_focal(self, factor: float) -> FoundPlane:
+        """The same plane of the depth map when the focal length is `factor` times what it was found with."""
+        x, y, z = self.normal[0] * factor, self.normal[1] * factor, self.normal[2]
+        length = math.sqrt(x * x + y * y + z * z)
+        return FoundPlane((x / length, y / length, z / length), self.offset / length, self.area)
+
 
 @dataclass(frozen=True)
 class SelfCalibration:
@@ -35,7 +42,8 @@ class SelfCalibration:
 
     Attributes:
         shift_over_scale: r: metric depth is proportional to depth + r; near / (far - near) of depth in 0 .. 1.
-        confidence: of r, 0 .. 1.
+        expected_error: of r, as a share of it; at most 1.
+        confidence: of r, 0 .. 1: a half where it is just sure.
         sure: whether the planes of the picture determine r.
         focal_px: focal length in pixels of the depth map.
         focal_origin: `given`, from `right angles` between planes, or the `default` field of view.
@@ -45,6 +53,7 @@ class SelfCalibration:
     """
 
     shift_over_scale: float
+    expected_error: float
     confidence: float
     sure: bool
     focal_px: float
@@ -55,7 +64,8 @@ class SelfCalibration:
 
     def near_and_far(self) -> tuple[float, float]:
         """Metric depth of 0 and of 1, in metres: from eye height where there is a floor, else of a usual size."""
-        near, far = self.shift_over_scale, self.shift_over_scale + 1.0
+        near = max(self.shift_over_scale, LEAST_NEAR)
+        far = near + 1.0
         scale = EYE_HEIGHT_M / -self.floor.offset if self.floor else TYPICAL_DISTANCE_M / math.sqrt(near * far)
         return near * scale, far * scale
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...depth_files.depth_map import DepthMap
 from ...depth_files.names import safe_stem
 from ...depth_files.read import read_depth
 from ...depth_files.write import copy_depth, write_depth
@@ -30,6 +31,7 @@ from ...photos.upright_copy import write_upright_copy
 from ...record import DepthRecord
 from ...settings import EstimateSettings
 from .cache import ResultCache, result_key
+from .self_calibrating import with_self_calibration
 
 # Raise it when the same settings would give another depth than before: results of the old version are not used again.
 ESTIMATOR_VERSION = 1
@@ -149,15 +151,16 @@ def _run(
         start_measuring(device)
         tiles = default_cache() / "tiles" / key
         depth_map = compute_depth(photo, source_hash, folder, defaults.revision, settings, report, cancelled, tiles)
-        kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result")), depth_map.record
+        depth_map = replace(depth_map, record=with_self_calibration(depth_map, photo.camera.focal_px))
+        kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result")), depth_map
         shutil.rmtree(tiles, ignore_errors=True)
         memory_mib = peak_mib(device)
-    kept_files, kept_record = kept
+    kept_files, kept_map = kept
 
     report("writing", 0, 1)
     name = safe_stem(request.name)
     record = replace(
-        kept_record,
+        with_self_calibration(kept_map, photo.camera.focal_px),
         name=name,
         source=request.image or str(Path(request.photo).absolute()),
         camera=photo.camera,
@@ -195,10 +198,10 @@ def _check_output(output: Path) -> None:
         raise MarigoldError("cannot_write", f"The output folder “{output}” is not writable: choose another.")
 
 
-def _kept(cache: ResultCache, key: str) -> tuple[dict[str, Path], DepthRecord] | None:
+def _kept(cache: ResultCache, key: str) -> tuple[dict[str, Path], DepthMap] | None:
     files = cache.find(key)
     try:
-        return (files, read_depth(files["depth"]).record) if files else None
+        return (files, read_depth(files["depth"])) if files else None
     except MarigoldError:
         return None  # damaged in a way that its size does not show: computed afresh, and stored over it
 
