@@ -149,6 +149,22 @@ def _parser(asked: str) -> argparse.ArgumentParser:
         _add_json(command)
         command.set_defaults(run_command=depth_of_field_command.run)
 
+    command = commands.add_parser("calibrate", help="find shift, focal length and floor of a depth map from itself")
+    if asked == "calibrate":
+        from . import calibrate_command
+
+        calibrate_command.add_arguments(command)
+        _add_json(command)
+        command.set_defaults(run_command=calibrate_command.run)
+
+    command = commands.add_parser("mesh", help="write a depth map as a mesh, a solid or points")
+    if asked == "mesh":
+        from . import mesh_command
+
+        mesh_command.add_arguments(command)
+        _add_json(command)
+        command.set_defaults(run_command=mesh_command.run)
+
     command = commands.add_parser("doctor", help="say what runs where, and what is wrong")
     _add_json(command)
     command.set_defaults(run_command=doctor)

@@ -54,12 +54,23 @@ def read_scene_depth(path: Path) -> SceneDepth:
     if path.suffix == ".npy" and path.with_suffix(SUFFIXES["record"]).is_file():
         record = DepthRecord.loads(path.with_suffix(SUFFIXES["record"]).read_text(encoding="utf-8"))
         return estimated_depth(_read_npy(path).clip(0.0, 1.0), record)
-    distances = _read_npy(path) if path.suffix == ".npy" else _read_z_pass(path)
+    distances = read_values(path)
     there = (distances > 0.0) & (distances < SKY_M)  # NaN is nowhere
     distances = np.where(there, distances, np.inf).astype(np.float32)
     if not there.any():
         raise MarigoldError("bad_input", f"{path.name} holds no distance at all: render with a Z pass.")
     return SceneDepth(distances, True, 0.0, None)
+
+
+def read_values(path: Path) -> np.ndarray:
+    """What a `.npy` [H, W] or an EXR with a Z pass (or with one channel) holds, [H, W], of whatever meaning.
+
+    Raises:
+        MarigoldError: missing, damaged, or no depth in it (`bad_input`).
+    """
+    if not path.is_file():
+        raise MarigoldError("bad_input", f"There is no depth file {path}.")
+    return _read_npy(path) if path.suffix == ".npy" else _read_z_pass(path)
 
 
 def read_radii(path: Path, largest: float) -> np.ndarray:

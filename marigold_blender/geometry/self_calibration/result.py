@@ -70,13 +70,14 @@ class SelfCalibration:
         return near * scale, far * scale
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        return {"floor_plane" if key == "floor" else key: value for key, value in values.items()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> SelfCalibration:
-        floor = data["floor"]
-        planes = tuple(_plane(plane) for plane in data["planes"])
-        return cls(**{**data, "floor": _plane(floor) if floor else None, "planes": planes})
+        values = dict(data)
+        floor, planes = values.pop("floor_plane"), values.pop("planes")
+        return cls(**values, floor=_plane(floor) if floor else None, planes=tuple(_plane(plane) for plane in planes))
 
 
 def _plane(data: dict[str, Any]) -> FoundPlane:
