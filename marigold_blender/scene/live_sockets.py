@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..geometry.discontinuities import DEFAULT_THRESHOLD
+
 
 @dataclass(frozen=True)
 class LiveSocket:
@@ -81,7 +83,7 @@ SOCKETS = (
         "Float",
         "Faces are cut where disparity departs by more than this share from its continuation on both sides, over one"
         " pixel of the processing resolution. 0 cuts nothing",
-        0.04,
+        DEFAULT_THRESHOLD,
         0.0,
         1.0,
         "NONE",

@@ -22,6 +22,7 @@ MAY_IMPORT = {
             "training",
             "calibrate_command",
             "depth_of_field_command",
+            "mesh_command",
             "models_command",
             "runtime",
             "benchmark",
