@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="FILE",
         help="NAME_depth.exr, or an EXR with a Z pass in metres; for a clip the folder of its depth, or z_####.exr"
-        " (default: estimated)",
+        " (default: estimated; of a clip into a folder NAME_depth beside the frames)",
     )
     add_lens_arguments(parser)
     add_fog_arguments(parser)
@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
         if is_clip(Path(options.photo)):
             refuse_mattes_of_clip(mattes)
             asked = ClipFocusRequest(options.photo, options.output, lens, keys.keys, options.depth, estimate, fog)
-            result = run_clip_focus(asked, Progress(line.show, SHARES["focus_clip"]), lambda: False)
+            shares = SHARES["focus_clip" if options.depth else "estimate_focus_clip"]
+            result = run_clip_focus(asked, Progress(line.show, shares), lambda: False)
         elif keys.moves:
             raise MarigoldError(
                 "bad_input", f"{options.photo} is one picture, whose focus cannot move: give one focus."

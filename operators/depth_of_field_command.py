@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         mattes = mattes_of(options)
         if is_clip(photo):
             refuse_mattes_of_clip(mattes)
-            task = "focus_clip"
+            task = "focus_clip" if options.depth else "estimate_focus_clip"
             payload |= {"clip": str(photo), "keys": focus_of(options).keys}
         else:
             task = "depth_of_field" if options.depth else "estimate_depth_of_field"

@@ -186,11 +186,16 @@ def test_a_focused_clip_goes_on_where_it_was_stopped_and_starts_anew_for_another
     assert run_clip_focus(other, lambda *_: None, lambda: False).made == 6
 
 
-def test_a_clip_without_depth_is_estimated(sequence, tmp_path, monkeypatch):
+def test_a_clip_without_depth_is_estimated_steadily_once(sequence, tmp_path, monkeypatch):
     monkeypatch.setenv("MARIGOLD_CACHE", str(tmp_path / "cache"))
     command = ["dof", str(sequence), "--focus", "0.5", "--steps", "1", "--resolution", "64"]
     assert cli.main([*command, "--output", str(tmp_path / "out" / "frame_######.exr")]) == 0
     assert len(list((tmp_path / "out").glob("frame_0000??.exr"))) == 6
+    record = tmp_path / "out" / "frame_depth" / "shot_depth.json"
+    assert json.loads(record.read_text())["method"] == "steady"
+    estimated = record.stat().st_mtime_ns
+    assert cli.main([*command, "--blur", "2", "--output", str(tmp_path / "out" / "frame_######.exr")]) == 0
+    assert record.stat().st_mtime_ns == estimated  # another lens, the same depth
 
 
 def test_bad_input_is_one_sentence(sequence, depth, tmp_path, capsys):

@@ -26,7 +26,7 @@ from ...fog_settings import FogSettings
 from ...lens_settings import LensSettings
 from ...photos.light import check_format, read_light, write_light
 from ...settings import EstimateSettings
-from .clip_job import estimate_frame, frame_file
+from .clip_job import ClipRequest, frame_file, run_clip
 from .depth_of_field_job import blur, check_same_size, check_writable, in_fog
 
 DEFAULT_DIGITS, DEFAULT_SUFFIX = 4, ".png"
@@ -41,8 +41,8 @@ class ClipFocusRequest:
         output: a name with # for the frame's number (`out/shot_####.exr`), or a folder, which gets PNG files.
         lens: focus and lens; where `keys` is given, its focus counts in the place of this one's.
         keys: [frame, focus] …, for `focus_m` where the lens counts in metres, else for `focus`.
-        depth: a depth sequence (folder or record), or a name with # of depth files or Z passes; empty: each frame is
-            estimated with `settings`.
+        depth: a depth sequence (folder or record), or a name with # of depth files or Z passes; empty: the clip is
+            estimated with `settings`, steadily, into a folder NAME_depth beside the frames, which serves another time.
         fog: laid over every frame before it is focused.
     """
 
@@ -100,7 +100,7 @@ def run_clip_focus(
     pattern = _pattern(Path(request.output), clip)
     request.fog.check()
     name, target = _files_of(pattern, clip)
-    depth_of = _depths(request, clip, cancelled)
+    depth_of = _depths(request.depth or _estimated(request, target(0).parent / f"{name}_depth", report, cancelled))
     deciding = {"clip": str(clip.path.absolute()), "fingerprint": fingerprint(clip), **_without_paths(request)}
     sweep(pattern.parent, lambda file: file.startswith(name))
     states = FrameStates(target(0).parent / f"{name}_dof.json", {"format": 1, "deciding": deciding}, target)
@@ -128,20 +128,29 @@ def run_clip_focus(
     return ClipFocusResult(str(pattern), there[0], there[-1], len(made))
 
 
-def _depths(request: ClipFocusRequest, clip: Clip, cancelled: Callable[[], bool]) -> Callable[[ClipFrame], SceneDepth]:
+def _estimated(
+    request: ClipFocusRequest,
+    folder: Path,
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
+) -> str:
+    """Estimate the clip into `folder`, as far as it is not there; returns the record of its depth sequence."""
+    asked = ClipRequest(request.clip, str(folder), request.settings)
+    return run_clip(asked, lambda _, done, total: report("estimating", done, total), cancelled).record
+
+
+def _depths(depth: str) -> Callable[[ClipFrame], SceneDepth]:
     """What gives the depth of a frame."""
-    if not request.depth:
-        return lambda frame: estimated_depth(*estimate_frame(clip, frame, request.settings, cancelled))
-    if "#" in Path(request.depth).name:
-        files = open_clip(Path(request.depth)).files
+    if "#" in Path(depth).name:
+        files = open_clip(Path(depth)).files
 
         def from_file(frame: ClipFrame) -> SceneDepth:
             if frame.number not in files:
-                raise MarigoldError("bad_input", f"There is no depth for frame {frame.number} at {request.depth}.")
+                raise MarigoldError("bad_input", f"There is no depth for frame {frame.number} at {depth}.")
             return read_scene_depth(files[frame.number])
 
         return from_file
-    sequence: DepthSequence = open_depth_sequence(Path(request.depth))
+    sequence: DepthSequence = open_depth_sequence(Path(depth))
     return lambda frame: estimated_depth(sequence.read(frame.number), sequence.record)
 
 
@@ -181,5 +190,5 @@ def _without_paths(request: ClipFocusRequest) -> dict[str, Any]:
         "fog": request.fog.to_json(),
         "keys": [list(key) for key in request.keys],
         "depth": str(Path(request.depth).absolute()) if request.depth else "",
-        "settings": {} if request.depth else request.settings.to_json(),
+        "settings": {} if request.depth else {**request.settings.to_json(), "steady": True},
     }

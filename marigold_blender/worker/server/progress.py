@@ -29,6 +29,7 @@ SHARES: dict[str, Mapping[str, float]] = {
     },
     "estimate_clip": {"frames": 1.0},
     "focus_clip": {"frames": 1.0},
+    "estimate_focus_clip": {"estimating": 0.7, "frames": 0.3},
     "train": {"importing": 0.01, "rendering": 0.14, "training": 0.85},
     "download_model": {"waiting": 0.0, "asking": 0.0, "checking": 0.0, "downloading": 1.0},
     "verify_model": {"waiting": 0.0, "checking": 1.0},

@@ -93,6 +93,7 @@ TASKS: dict[str, Task] = {
     "estimate_depth_of_field": depth_of_field,
     "estimate_clip": estimate_clip,
     "focus_clip": focus_clip,
+    "estimate_focus_clip": focus_clip,
     "doctor": doctor,
     "train": train,
     "download_model": download_model,
