@@ -122,7 +122,44 @@ class MeshProperties:
         " over one pixel of the processing resolution. 0 cuts nothing",
         min=0.0,
         max=1.0,
-        default=0.04,
+        default=0.02,
+        precision=3,
+    )
+    sky: EnumProperty(
+        name="Sky",
+        description="What becomes of a sky: a far plateau that reaches the picture's top and touches nothing",
+        items=[
+            ("CUT", "Cut", "Leave it out, for a sky of the scene's own"),
+            ("DOME", "Dome", "Put it on a sphere around the camera, far behind all else. A relief keeps it"),
+            ("KEEP", "Keep", "Take it for a surface like any other"),
+        ],
+        default="CUT",
+    )
+    fill: BoolProperty(
+        name="Fill Behind Edges",
+        description="Carry the background on behind what stands before it, as a second object, so that a camera that"
+        " moves aside sees no holes",
+        default=False,
+    )
+    least_island: FloatProperty(
+        name="Smallest Island",
+        description="Share of the picture below which a piece of the mesh that hangs together with nothing else is left"
+        " out. 0 keeps all",
+        min=0.0,
+        max=1.0,
+        soft_max=0.01,
+        default=0.00005,
+        step=0.01,
+        precision=5,
+    )
+    uncertainty_limit: FloatProperty(
+        name="Uncertainty Limit",
+        description="What the members of an ensemble disagree about by more than this share of the depth range is left"
+        " out. 0 keeps all",
+        min=0.0,
+        max=1.0,
+        soft_max=0.2,
+        default=0.0,
         precision=3,
     )
     live: BoolProperty(

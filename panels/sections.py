@@ -58,7 +58,19 @@ class MeshPanel:
 
     def draw(self, context):
         column = settings_column(self.layout)
-        for name in ("mode", "shading", "vertices", "edge_threshold", "live", "match_render"):
+        for name in ("mode", "shading", "vertices", "live", "match_render"):
+            column.prop(context.scene.marigold, name)
+
+
+class EdgesPanel:
+    """Where the mesh is cut, what is left out of it, and what becomes of what lies behind."""
+
+    bl_label = "Edges"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        column = settings_column(self.layout)
+        for name in ("edge_threshold", "sky", "fill", "least_island", "uncertainty_limit"):
             column.prop(context.scene.marigold, name)
 
 
@@ -131,6 +143,14 @@ class MARIGOLD_PT_mesh_image(InImageEditor, MeshPanel, bpy.types.Panel):
     pass
 
 
+class MARIGOLD_PT_edges_view3d(In3DView, EdgesPanel, bpy.types.Panel):
+    bl_parent_id = "MARIGOLD_PT_mesh_view3d"
+
+
+class MARIGOLD_PT_edges_image(InImageEditor, EdgesPanel, bpy.types.Panel):
+    bl_parent_id = "MARIGOLD_PT_mesh_image"
+
+
 class MARIGOLD_PT_advanced_view3d(In3DView, AdvancedPanel, bpy.types.Panel):
     pass
 
@@ -148,6 +168,8 @@ CLASSES = (
     MARIGOLD_PT_clip_image,
     MARIGOLD_PT_mesh_view3d,
     MARIGOLD_PT_mesh_image,
+    MARIGOLD_PT_edges_view3d,
+    MARIGOLD_PT_edges_image,
     MARIGOLD_PT_advanced_view3d,
     MARIGOLD_PT_advanced_image,
 )

@@ -30,11 +30,13 @@ class GridMesh:
         uv: [V, 2] float32; place in the picture, (0, 0) bottom left .. (1, 1) top right.
         depth: [V] float32; 0 near .. 1 far.
         quads: [F, 4] int32; vertices of each face, counter-clockwise as the camera sees them.
+        texture: [V, 2] float32; the place in the picture that a vertex has its colour from; None: its own.
     """
 
     uv: np.ndarray
     depth: np.ndarray
     quads: np.ndarray
+    texture: np.ndarray | None = None
 
 
 def grid_mesh(

@@ -17,7 +17,8 @@ from .following import place_vertices
 from .live_mesh import Shaping, shaping_of
 from .live_modifier import find_live_modifier, hand_back
 from .mesh import mesh_from_grid
-from .photo_scene import PhotoSceneOptions, photo_grid
+from .photo_grids import add_background, photo_grids
+from .photo_scene import PhotoSceneOptions
 
 
 def bake_live_mesh(built: bpy.types.Object | None, options: PhotoSceneOptions) -> None:
@@ -43,8 +44,8 @@ def bake_live_mesh(built: bpy.types.Object | None, options: PhotoSceneOptions) -
         vertices=live.marigold.vertices,
         edge_threshold=shaping.edge_threshold,
     )
-    grid = photo_grid(image, _shaped(image, shaping), options)
-    mesh = mesh_from_grid(live.name, grid, image, options.mode)
+    grids = photo_grids(image, _shaped(image, shaping), options.edges(), options.vertices, options.fill)
+    mesh = mesh_from_grid(live.name, grids.front, image, options.mode)
     if 0.0 < shaping.perspective < 1.0:
         mesh.marigold.perspective = shaping.perspective
         place_vertices(mesh)
@@ -52,6 +53,7 @@ def bake_live_mesh(built: bpy.types.Object | None, options: PhotoSceneOptions) -
         mesh.materials.append(material)
     built.modifiers.remove(modifier)
     built.data = mesh
+    add_background(built, grids.behind)
     if live.users == 0:
         name = live.name
         bpy.data.meshes.remove(live)

