@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .samples import Samples
+from .samples import Samples, neighbours
 
 FINEST = 1e-5  # of the depth range: the noise that is assumed at least, and what 16 bits resolve
 SETTLED = 1e-4  # relative change of the shift
@@ -53,15 +53,8 @@ def dense(samples: Samples, on: np.ndarray) -> np.ndarray:
 
     A plane that cuts through other things meets them in thin lines.
     """
-    shape = samples.rows, samples.columns
-    share = _box_sum(on.reshape(shape)) / np.maximum(_box_sum((samples.weight > 0).reshape(shape)), 1)
-    return on & (share.ravel() > DENSE)
-
-
-def _box_sum(flags: np.ndarray, reach: int = 2) -> np.ndarray:
-    sums = np.pad(flags, ((reach + 1, reach), (reach + 1, reach))).astype(np.float64).cumsum(0).cumsum(1)
-    size = 2 * reach + 1
-    return sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    around = neighbours(on, samples.rows, samples.columns)
+    return on & (around > DENSE * samples.neighbours)
 
 
 def fit_plane(

@@ -17,17 +17,36 @@ RIDGE = 1e-10
 
 def fit_together(samples: Samples, planes: list[Plane], shift: float) -> tuple[float, float, list[Plane]]:
     """Fit planes with one shift for all: the shift, its standard error, and the planes."""
-    value, error = shift, 0.0
     for _ in range(STEPS):
-        value, error, affines = _step(samples, planes, shift)
+        equations = [_equations(samples, plane, shift) for plane in planes]
+        matrix, right = np.zeros((3 * len(planes) + 1,) * 2), np.zeros(3 * len(planes) + 1)
+        for number, (slopes, weight, e) in enumerate(equations):
+            where = _unknowns(number, len(planes))
+            matrix[np.ix_(where, where)] += slopes.T @ (slopes * weight[:, None])
+            right[where] += slopes.T @ (weight * e)
+        step = solve(matrix, right)
+        before, shift = shift, float(np.clip(shift - step[-1], shift / 2, shift * 2))
         planes = [
-            Plane(affine, value, plane.noise, plane.on, plane.area)
-            for affine, plane in zip(affines, planes, strict=True)
+            Plane(plane.affine - step[3 * n : 3 * n + 3], shift, plane.noise, plane.on, plane.area)
+            for n, plane in enumerate(planes)
         ]
-        moved, shift = abs(value - shift), value
-        if moved < SETTLED * shift:
+        if abs(shift - before) < SETTLED * before:
             break
-    return value, error, [again for p in planes if (again := _renewed(samples, p)) is not None]
+    error = _standard_error(samples, planes, shift)
+    return shift, error, [again for p in planes if (again := _renewed(samples, p)) is not None]
+
+
+def _equations(samples: Samples, plane: Plane, shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a plane's pixels: derivatives of the residual by a, b, c and the shift [n, 4], weights [n], residuals [n]."""
+    rays, weight = samples.rays[plane.on], samples.weight[plane.on]
+    depth = 1.0 / np.maximum(rays @ plane.affine, 1e-6)
+    e = samples.depth[plane.on] + shift - depth
+    weight = weight / (1.0 + (e / (INLIER * plane.noise)) ** 2) ** 2 / plane.noise**2
+    return np.concatenate([rays * (depth**2)[:, None], np.ones((len(e), 1))], axis=1), weight, e
+
+
+def _unknowns(number: int, planes: int) -> np.ndarray:
+    return np.array([3 * number, 3 * number + 1, 3 * number + 2, 3 * planes])
 
 
 def _renewed(samples: Samples, plane: Plane) -> Plane | None:
@@ -38,37 +57,23 @@ def _renewed(samples: Samples, plane: Plane) -> Plane | None:
     return Plane(plane.affine, plane.shift, noise, plane.on, plane.area) if noise < LOOSEST else None
 
 
-def _step(samples: Samples, planes: list[Plane], shift: float) -> tuple[float, float, list[np.ndarray]]:
-    """One Gauss-Newton step of all planes and their common shift; with the shift's standard error.
+def _standard_error(samples: Samples, planes: list[Plane], shift: float) -> float:
+    """The jackknife's standard error of the shift, over blocks of the picture.
 
-    The error is that of the jackknife over blocks of the picture: noise of a depth map is smooth, so that neighbouring
-    pixels do not count as independent.
+    Blocks, because noise of a depth map is smooth: neighbouring pixels do not count as independent.
     """
-    unknowns = 3 * len(planes) + 1
-    count = BLOCKS * BLOCKS
     rows, columns = np.divmod(np.arange(len(samples.depth)), samples.columns)
     block = (rows * BLOCKS // samples.rows) * BLOCKS + columns * BLOCKS // samples.columns
-    matrices, rights = np.zeros((count, unknowns, unknowns)), np.zeros((count, unknowns))
+    unknowns = 3 * len(planes) + 1
+    matrices, rights = np.zeros((BLOCKS * BLOCKS, unknowns, unknowns)), np.zeros((BLOCKS * BLOCKS, unknowns))
     for number, plane in enumerate(planes):
-        residual, depth = residuals(samples, plane.affine, shift)
-        scale = INLIER * plane.noise
-        on = plane.on & np.isfinite(residual)
-        e = residual[on]
-        weight = samples.weight[on] / (1.0 + (e / scale) ** 2) ** 2 / plane.noise**2
-        slopes = np.concatenate([samples.rays[on] * (depth[on] ** 2)[:, None], np.ones((len(e), 1))], axis=1)
-        where = np.array([3 * number, 3 * number + 1, 3 * number + 2, unknowns - 1])
-        for part in np.unique(block[on]):
-            own = block[on] == part
+        slopes, weight, e = _equations(samples, plane, shift)
+        where = _unknowns(number, len(planes))
+        for part in np.unique(block[plane.on]):
+            own = block[plane.on] == part
             matrices[part][np.ix_(where, where)] += slopes[own].T @ (slopes[own] * weight[own][:, None])
             rights[part][where] += slopes[own].T @ (weight[own] * e[own])
-    matrix, right = matrices.sum(axis=0), rights.sum(axis=0)
-    step = solve(matrix, right)
-    value = float(np.clip(shift - step[-1], shift / 2, shift * 2))
-    return (
-        value,
-        _jackknife(matrices, rights),
-        [plane.affine - step[3 * n : 3 * n + 3] for n, plane in enumerate(planes)],
-    )
+    return _jackknife(matrices, rights)
 
 
 def _jackknife(matrices: np.ndarray, rights: np.ndarray) -> float:

@@ -26,6 +26,7 @@ class Samples:
         rays: [N, 3] float64: x, y, 1; the disparity of a plane is an affine function, `rays @ (a, b, c)`.
         depth: [N] float64: (depth - lowest) / span; 0 where there is none.
         weight: [N] float64: 0 where depth does not count, 1 where it does, less where it is uncertain.
+        neighbours: [N] uint8: how many pixels count in the neighbourhood of 5 x 5.
         lowest, span: what undoes the scaling.
         unit_px: what 1 of x and y is in pixels.
     """
@@ -35,6 +36,7 @@ class Samples:
     rays: np.ndarray
     depth: np.ndarray
     weight: np.ndarray
+    neighbours: np.ndarray
     lowest: float
     span: float
     unit_px: float
@@ -96,10 +98,19 @@ def take_samples(
         rays=np.stack([x.ravel(), y.ravel(), np.ones(x.size)], axis=1),
         depth=np.where(weight > 0, (picked - lowest) / span, 0.0),
         weight=weight,
+        neighbours=neighbours(weight > 0, len(ys), len(xs)),
         lowest=lowest,
         span=span,
         unit_px=unit_px,
     )
+
+
+def neighbours(flags: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """How many of `flags` [N] bool are set in the neighbourhood of 5 x 5 of each pixel of a lattice, [N] uint8."""
+    framed = np.zeros((rows + 4, columns + 4), np.uint8)
+    framed[2:-2, 2:-2] = flags.reshape(rows, columns)
+    lines = sum((framed[n : n + rows] for n in range(1, 5)), start=framed[:rows])
+    return sum((lines[:, n : n + columns] for n in range(1, 5)), start=lines[:, :columns]).ravel()
 
 
 def _trust(uncertainty: np.ndarray, counted: np.ndarray) -> np.ndarray:
