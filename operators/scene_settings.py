@@ -6,9 +6,10 @@ from bpy.props import EnumProperty, PointerProperty, StringProperty
 
 from . import state
 from .properties import ClipProperties, EstimateProperties, MeshProperties
+from .solid_properties import PointProperties, SolidProperties
 from .training_properties import TrainingProperties
 
-SHARED = (EstimateProperties, ClipProperties, MeshProperties, TrainingProperties)
+SHARED = (EstimateProperties, ClipProperties, MeshProperties, TrainingProperties, SolidProperties, PointProperties)
 
 
 class MarigoldTraining(TrainingProperties, bpy.types.PropertyGroup):
@@ -19,7 +20,9 @@ def _look_again(self, context):
     state.look_again()
 
 
-class MarigoldSettings(EstimateProperties, ClipProperties, MeshProperties, bpy.types.PropertyGroup):
+class MarigoldSettings(
+    EstimateProperties, ClipProperties, MeshProperties, SolidProperties, PointProperties, bpy.types.PropertyGroup
+):
     """`scene.marigold`."""
 
     source: EnumProperty(

@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import calibration, depth_of_field, model_choice, preferences, result, sections, sidebar, training
+from . import calibration, depth_of_field, model_choice, outputs, preferences, result, sections, sidebar, training
 
 CLASSES = (
     *preferences.CLASSES,
@@ -11,6 +11,7 @@ CLASSES = (
     *sidebar.CLASSES,
     *sections.CLASSES,
     *result.CLASSES,
+    *outputs.CLASSES,
     *calibration.CLASSES,
     *depth_of_field.CLASSES,
     *training.CLASSES,

@@ -92,6 +92,18 @@ def record_of(image: bpy.types.Image) -> DepthRecord:
     return DepthRecord.loads(image.marigold.record)
 
 
+def photo_of(image: bpy.types.Image) -> bpy.types.Image:
+    """The photo of a depth image.
+
+    Raises:
+        MarigoldError: it has been removed (`bad_input`).
+    """
+    photo = image.marigold.photo
+    if photo is None:
+        raise MarigoldError("bad_input", f"The photo of “{image.name}” has been removed: estimate the depth again.")
+    return photo
+
+
 def is_depth_image(image: bpy.types.Image) -> bool:
     return bool(image.marigold.record)
 

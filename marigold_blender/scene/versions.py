@@ -57,3 +57,12 @@ def set_modifier_input(modifier: bpy.types.Modifier, name: str, value: Any) -> N
     else:
         setattr(owner, path, value)
     modifier.id_data.update_tag()  # no version notices by itself
+
+
+def new_point_cloud(name: str, points: int) -> bpy.types.ID | None:
+    """A point cloud with so many points; None before Blender 5.1, which cannot make one from Python."""
+    if bpy.app.version < (5, 1, 0):
+        return None
+    cloud = bpy.data.pointclouds.new(name)
+    cloud.resize(points)
+    return cloud
