@@ -18,7 +18,9 @@ from .geometry.camera import Camera
 from .geometry.discontinuities import DEFAULT_THRESHOLD
 from .geometry.grid import DEFAULT_VERTICES, grid_mesh
 from .geometry.points import point_grid
+from .geometry.sampling import MaskedMap
 from .geometry.solid_relief import SolidOptions, solid_relief
+from .geometry.surfaces import EdgeOptions, find_surfaces
 from .geometry.triangulation import triangulate
 from .geometry.unprojection import metric_depth, relief, unproject
 from .mesh_files.write import MeshArrays, check_format, write_mesh
@@ -101,7 +103,9 @@ def _surface(depth_map: DepthMap, options: argparse.Namespace, said: dict[str, o
         points = point_grid(*given, options.vertices, edge_threshold=options.edge_threshold)
         uv, depth = points.uv, points.depth
     elif options.triangles:
-        few = triangulate(*given, options.triangles, edge_threshold=options.edge_threshold, relief=bool(options.relief))
+        edges = EdgeOptions(options.edge_threshold, sky="KEEP", least_island=0.0)
+        surfaces = find_surfaces(MaskedMap(depth_map.depth, depth_map.valid), *given[2:], edges)
+        few = triangulate(surfaces, options.near, options.far, options.triangles, relief=bool(options.relief))
         uv, depth, faces = few.uv, few.depth, few.triangles
         said.update(worst_error=few.worst_error, mean_error=few.mean_error)
     else:

@@ -32,8 +32,16 @@ class MARIGOLD_OT_build_mesh(MeshProperties, bpy.types.Operator):
         except MarigoldError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Made {made.name}")
+        self.report({"INFO"}, f"Made {made.name}{_error(made.data)}")
         return {"FINISHED"}
+
+
+def _error(mesh: bpy.types.Mesh) -> str:
+    """How far off a mesh with a triangle budget is."""
+    properties = mesh.marigold
+    if properties.worst_error == 0.0:
+        return ""
+    return f": {len(mesh.polygons)} triangles, at most {properties.worst_error:.2%} off"
 
 
 CLASSES = (MARIGOLD_OT_build_mesh,)

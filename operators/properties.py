@@ -116,6 +116,15 @@ class MeshProperties:
         max=50_000_000,
         default=200_000,
     )
+    triangles: IntProperty(
+        name="Triangle Budget",
+        description="Make the mesh of at most so many triangles, more where it is rough and fewer where it is flat."
+        " 0: a regular grid of quads with the number of vertices above",
+        min=0,
+        soft_max=1_000_000,
+        max=50_000_000,
+        default=0,
+    )
     edge_threshold: FloatProperty(
         name="Edge Threshold",
         description="Faces are cut where disparity departs by more than this share from its continuation on both sides,"

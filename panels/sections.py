@@ -58,7 +58,7 @@ class MeshPanel:
 
     def draw(self, context):
         column = settings_column(self.layout)
-        for name in ("mode", "shading", "vertices", "live", "match_render"):
+        for name in ("mode", "shading", "vertices", "triangles", "live", "match_render"):
             column.prop(context.scene.marigold, name)
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .discontinuities import DEFAULT_THRESHOLD, find_discontinuities
 from .live_cells import cells_at_jumps, invalid_cells
 from .sampling import MaskedMap
+from .surfaces import Surfaces
 
 FEWEST_SQUARES = 4  # along the shorter edge, at the coarsest
 FORCED_SHARE = 0.5  # of the budget: what the cuts may take; with more, the whole lattice becomes coarser
@@ -66,42 +66,30 @@ class _Lattice:
         return cls(max(1, round(width / 2**levels)), max(1, round(height / 2**levels)), levels)
 
 
-def triangulate(
-    depth: np.ndarray,
-    valid: np.ndarray | None,
-    processing_size: tuple[int, int],
-    near: float,
-    far: float,
-    triangles: int,
-    *,
-    edge_threshold: float = DEFAULT_THRESHOLD,
-    relief: bool = False,
-) -> TriangleMesh:
+def triangulate(surfaces: Surfaces, near: float, far: float, triangles: int, *, relief: bool = False) -> TriangleMesh:
     """The mesh of a depth map with at most `triangles` triangles, or the fewest that the picture can be made of.
 
-    The lattice has the processing resolution, the finest that a depth map holds. Cells that a jump or an invalid pixel
-    touches are left out at full resolution; where that alone would take more than half of the budget, the lattice is
-    halved until it does not.
+    The lattice has the processing resolution, the finest that a depth map holds. Cells that a jump touches, or what
+    belongs to no surface, are left out at full resolution; where that alone would take more than half of the budget,
+    the lattice is halved until it does not.
 
     Args:
-        depth: [H, W] float32, 0 near .. 1 far; valid: [H, W] bool, or None when all pixels are.
-        processing_size: width and height that the network saw.
+        surfaces: the depth map taken apart (`surfaces.find_surfaces`).
         near, far: metric depth of 0 and of 1; only their ratio counts.
         triangles: the budget.
-        edge_threshold: see `find_discontinuities`; 0 cuts nothing.
         relief: the error counts for a relief, else for a perspective mesh.
     """
-    masked = MaskedMap(depth, valid)
-    jumps = find_discontinuities(masked, processing_size, near, far, edge_threshold)
-    finest = _Lattice.of_size(min(processing_size[0], masked.width), min(processing_size[1], masked.height))
+    height, width = surfaces.depth.shape
+    finest = _Lattice.of_size(width, height)
     for levels in range(finest.levels, 0, -1):
         lattice = _Lattice(finest.across, finest.down, levels)
         columns, rows = lattice.columns, lattice.rows
-        dropped = cells_at_jumps(jumps, columns, rows) | invalid_cells(valid, processing_size, columns, rows)
+        dropped = cells_at_jumps(surfaces.jumps, columns, rows)
+        dropped |= invalid_cells(surfaces.kept, (width, height), columns, rows)
         forced = _carried_up(_forced(lattice, dropped), lattice) > 0
         if _count(forced, lattice) - 2 * dropped.sum() <= FORCED_SHARE * triangles:
             break
-    sampled = _sampled(masked, finest)
+    sampled = _sampled(MaskedMap(surfaces.depth, surfaces.kept), finest)
     values = sampled if relief else 1 / (1 + sampled * (far / near - 1))
     unit = np.ones_like(values) if relief else values
     stride = 2 ** (finest.levels - lattice.levels)

@@ -44,7 +44,7 @@ def bake_live_mesh(built: bpy.types.Object | None, options: PhotoSceneOptions) -
         vertices=live.marigold.vertices,
         edge_threshold=shaping.edge_threshold,
     )
-    grids = photo_grids(image, _shaped(image, shaping), options.edges(), options.vertices, options.fill)
+    grids = photo_grids(image, _shaped(image, shaping), options.edges(), options.density(), options.mode, options.fill)
     mesh = mesh_from_grid(live.name, grids.front, image, options.mode)
     if 0.0 < shaping.perspective < 1.0:
         mesh.marigold.perspective = shaping.perspective

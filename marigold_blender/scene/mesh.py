@@ -9,16 +9,23 @@ import bpy
 import numpy as np
 
 from ..geometry.grid import GridMesh
+from ..geometry.triangulation import TriangleMesh
 from .following import DEPTH_ATTRIBUTE, PICTURE_ATTRIBUTE, place_vertices
 
 UV_MAP = "UVMap"
 Mode = Literal["PERSPECTIVE", "RELIEF"]
 
 
-def mesh_from_grid(name: str, grid: GridMesh, depth_image: bpy.types.Image, mode: Mode) -> bpy.types.Mesh:
+def mesh_from_grid(
+    name: str, grid: GridMesh | TriangleMesh, depth_image: bpy.types.Image, mode: Mode
+) -> bpy.types.Mesh:
     """A mesh in camera space that follows `depth_image`, with the photo's coordinates as its UV map."""
     mesh = bpy.data.meshes.new(name)
-    fill_mesh(mesh, grid.uv, grid.quads, grid.texture)
+    if isinstance(grid, GridMesh):
+        fill_mesh(mesh, grid.uv, grid.quads, grid.texture)
+    else:
+        fill_mesh(mesh, grid.uv, grid.triangles)
+        mesh.marigold.worst_error, mesh.marigold.mean_error = grid.worst_error, grid.mean_error
     mesh.attributes.new(DEPTH_ATTRIBUTE, "FLOAT", "POINT").data.foreach_set("value", grid.depth)
     mesh.marigold.depth, mesh.marigold.mode = depth_image, mode
     place_vertices(mesh)

@@ -12,22 +12,31 @@ from ..geometry.background_fill import fill_behind_edges
 from ..geometry.grid import GridMesh, mesh_of_surfaces
 from ..geometry.sampling import MaskedMap
 from ..geometry.surfaces import EdgeOptions, find_surfaces
+from ..geometry.triangulation import TriangleMesh, triangulate
 from .depth_image import DepthPixels, record_of
 from .following import camera_of, place_vertices
 from .images import array_from_image
-from .mesh import mesh_from_grid
+from .mesh import Mode, mesh_from_grid
+
+
+@dataclass(frozen=True)
+class Density:
+    """Of a regular grid at least `vertices`; where `triangles` is not 0, at most so many triangles instead."""
+
+    vertices: int
+    triangles: int = 0
 
 
 @dataclass(frozen=True)
 class PhotoGrids:
     """What the photo shows, cut, and what goes on behind its edges; None where nothing does."""
 
-    front: GridMesh
+    front: GridMesh | TriangleMesh
     behind: GridMesh | None
 
 
 def photo_grids(
-    depth_image: bpy.types.Image, pixels: DepthPixels, edges: EdgeOptions, vertices: int, fill: bool
+    depth_image: bpy.types.Image, pixels: DepthPixels, edges: EdgeOptions, density: Density, mode: Mode, fill: bool
 ) -> PhotoGrids:
     """The grids of a depth image; `pixels` are its own, or what shaping made of them.
 
@@ -41,8 +50,12 @@ def photo_grids(
         uncertainty = array_from_image(properties.uncertainty)[..., 0].copy()
     size, near, far = record_of(depth_image).processing_size, properties.near, properties.far
     surfaces = find_surfaces(depth, size, near, far, edges, uncertainty=uncertainty, camera=camera)
-    front = mesh_of_surfaces(depth, surfaces, vertices)
-    if len(front.quads) == 0:
+    front: GridMesh | TriangleMesh
+    if density.triangles:
+        front = triangulate(surfaces, near, far, density.triangles, relief=mode == "RELIEF")
+    else:
+        front = mesh_of_surfaces(depth, surfaces, density.vertices)
+    if len(front.depth) == 0:
         raise MarigoldError("bad_input", f"“{depth_image.name}” has no valid pixels left to build a mesh from.")
     return PhotoGrids(front, fill_behind_edges(surfaces, camera, near, far) if fill else None)
 

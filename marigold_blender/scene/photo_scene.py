@@ -21,7 +21,7 @@ from .following import aim_camera
 from .live_mesh import add_live_modifier, live_grid_mesh
 from .material import Shading, photo_material
 from .mesh import Mode, mesh_from_grid
-from .photo_grids import add_background, photo_grids
+from .photo_grids import Density, add_background, photo_grids
 from .versions import set_pixel_filter
 
 EYE_HEIGHT = 1.6  # of someone who stands on the scene's floor
@@ -36,6 +36,8 @@ class PhotoSceneOptions:
         mode: `PERSPECTIVE` unprojects through the photo's camera, `RELIEF` displaces an upright plane.
         shading: `EMISSION` shows the photo's own colours, `PRINCIPLED` takes the scene's light.
         vertices: least number of vertices of the whole grid.
+        triangles: make the mesh of at most so many triangles, more where it is rough (`geometry.triangulation`); 0: of
+            quads, by `vertices`.
         edge_threshold: how far disparity may depart from its continuation before the mesh is cut; 0 cuts nothing.
         sky: `CUT` leaves the sky out, `DOME` puts it on a sphere far behind all else (a relief keeps it), `KEEP` takes
             it for a surface.
@@ -49,6 +51,7 @@ class PhotoSceneOptions:
     mode: Mode = "PERSPECTIVE"
     shading: Shading = "EMISSION"
     vertices: int = DEFAULT_VERTICES
+    triangles: int = 0
     edge_threshold: float = DEFAULT_THRESHOLD
     sky: Sky = "CUT"
     fill: bool = False
@@ -56,6 +59,9 @@ class PhotoSceneOptions:
     uncertainty_limit: float = 0.0
     live: bool = False
     match_render: bool = False
+
+    def density(self) -> Density:
+        return Density(self.vertices, self.triangles)
 
     def edges(self) -> EdgeOptions:
         """How the depth map is taken apart."""
@@ -84,7 +90,9 @@ def build_photo_scene(
     if options.live:
         mesh = live_grid_mesh(record.name, depth_image, options.mode, options.vertices)
     else:
-        grids = photo_grids(depth_image, read_pixels(depth_image), options.edges(), options.vertices, options.fill)
+        grids = photo_grids(
+            depth_image, read_pixels(depth_image), options.edges(), options.density(), options.mode, options.fill
+        )
         mesh, behind = mesh_from_grid(record.name, grids.front, depth_image, options.mode), grids.behind
     mesh.materials.append(photo_material(photo, options.shading, scene))
     collection = bpy.data.collections.new(record.name)

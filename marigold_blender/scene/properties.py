@@ -215,6 +215,14 @@ class PhotoMeshProperties(bpy.types.PropertyGroup):
         min=0.0,
         max=1.0,
     )
+    worst_error: FloatProperty(
+        name="Worst Error",
+        description="Of a mesh with a triangle budget: the largest error, as a share of the distance (of a relief: of"
+        " the depth range)",
+    )
+    mean_error: FloatProperty(
+        name="Mean Error", description="Of a mesh with a triangle budget: the root mean square of the same error"
+    )
     live: BoolProperty(
         name="Live", description="The mesh is the grid of a live modifier, which places its vertices and cuts it"
     )

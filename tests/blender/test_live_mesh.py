@@ -26,7 +26,9 @@ def live(scene, extension, tmp_path):
         files = write_job(tmp_path, photo, depth, valid=valid, processing_size=processing_size, focal_px=focal_px)
         image = images.load_depth(files)
         built = scene.build_photo_scene(
-            bpy.context, image, scene.PhotoSceneOptions(**{"live": True, "vertices": 30_000, "edge_threshold": 0.04, **options})
+            bpy.context,
+            image,
+            scene.PhotoSceneOptions(**{"live": True, "vertices": 30_000, "edge_threshold": 0.04, **options}),
         )
         return built, image
 

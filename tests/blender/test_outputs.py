@@ -163,3 +163,16 @@ def test_the_standard_exporters_take_it(depth, tmp_path, what, format_):
     (back,) = [each for each in set(bpy.data.objects) - before if each.type in ("MESH", "POINTCLOUD")]
     assert sorted(back.dimensions) == pytest.approx(sorted(extent), rel=1e-3)
     assert (len(back.data.polygons) if back.type == "MESH" else 0) >= faces
+
+
+def test_a_triangle_budget_is_kept_and_its_error_told(depth):
+    assert bpy.ops.marigold.build_mesh(depth=depth.name, triangles=1_500) == {"FINISHED"}
+    built = bpy.context.view_layer.objects.active
+    mesh = built.data
+    assert 700 < len(mesh.polygons) <= 1_500
+    assert {len(polygon.vertices) for polygon in mesh.polygons} == {3}
+    assert 0 < mesh.marigold.mean_error <= mesh.marigold.worst_error < 0.1
+    values = np.empty(len(mesh.vertices), np.float32)
+    mesh.attributes["depth"].data.foreach_get("value", values)
+    depth.marigold.far = 7.0
+    assert vertices_of(mesh)[:, 2] == pytest.approx(-(1 + 6 * values), rel=1e-5)

@@ -6,6 +6,7 @@ import pytest
 from marigold_blender.geometry.discontinuities import find_discontinuities
 from marigold_blender.geometry.live_cells import jump_area
 from marigold_blender.geometry.sampling import MaskedMap
+from marigold_blender.geometry.surfaces import EdgeOptions, find_surfaces
 from marigold_blender.geometry.triangulation import TriangleMesh, triangulate
 
 SIZE = (256, 192)
@@ -28,6 +29,12 @@ def plane() -> np.ndarray:
     return ((1 / disparity - 1) / 3).astype(np.float32)
 
 
+def few(depth: np.ndarray, budget: int, *, valid=None, threshold=0.04) -> TriangleMesh:
+    """The mesh of a depth map at near 1 and far 4, with its sky and its islands."""
+    options = EdgeOptions(threshold, sky="KEEP", least_island=0)
+    return triangulate(find_surfaces(MaskedMap(depth, valid), depth.shape[::-1], 1, 4, options), 1, 4, budget)
+
+
 def edges_of(mesh: TriangleMesh) -> tuple[np.ndarray, np.ndarray]:
     """The edges [E, 2] of the mesh, and how many faces each has."""
     pairs = np.concatenate([mesh.triangles[:, [i, (i + 1) % 3]] for i in range(3)])
@@ -42,7 +49,7 @@ def areas(mesh: TriangleMesh) -> np.ndarray:
 @pytest.mark.parametrize("budget", [200, 1_000, 10_000, 60_000])
 @pytest.mark.parametrize("depth", [hills, step])
 def test_the_budget_is_kept_and_used(depth, budget):
-    mesh = triangulate(depth(), None, SIZE, 1, 4, budget)
+    mesh = few(depth(), budget)
     assert len(mesh.triangles) <= budget
     if depth is hills:
         assert len(mesh.triangles) > 0.9 * budget
@@ -51,7 +58,7 @@ def test_the_budget_is_kept_and_used(depth, budget):
 @pytest.mark.parametrize("shape", [SIZE, (100, 300), (300, 30), (16, 16), (7, 5)])
 def test_without_cuts_it_covers_the_picture_once(shape):
     depth = np.random.default_rng(0).random(shape[::-1]).astype(np.float32)
-    mesh = triangulate(depth, None, shape, 1, 4, 3_000, edge_threshold=0)
+    mesh = few(depth, 3_000, threshold=0)
     assert areas(mesh).min() > 0  # each turns counter-clockwise
     assert areas(mesh).sum() == pytest.approx(1)
 
@@ -60,7 +67,7 @@ def test_without_cuts_it_covers_the_picture_once(shape):
 @pytest.mark.parametrize("budget", [500, 8_000])
 def test_there_are_no_cracks(depth, budget):
     """A vertex in the middle of another triangle's side would be one: then its edges have a single face."""
-    mesh = triangulate(depth(), None, SIZE, 1, 4, budget, edge_threshold=0)
+    mesh = few(depth(), budget, threshold=0)
     edges, faces = edges_of(mesh)
     single = mesh.uv[edges[faces == 1]]
     on_frame = ((single == 0) | (single == 1)).all(axis=1).any(axis=1)
@@ -69,15 +76,15 @@ def test_there_are_no_cracks(depth, budget):
 
 
 def test_a_plane_needs_two_triangles_per_square():
-    mesh = triangulate(plane(), None, SIZE, 1, 4, 100_000)
+    mesh = few(plane(), 100_000)
     assert mesh.worst_error < 1e-2  # the outermost half pixel repeats the edge of the depth map
-    coarse = triangulate(plane(), None, SIZE, 1, 4, 600)
+    coarse = few(plane(), 600)
     assert coarse.mean_error < 1e-3
 
 
 def test_no_triangle_stretches_over_a_jump():
     depth = step()
-    mesh = triangulate(depth, None, SIZE, 1, 4, 20_000)
+    mesh = few(depth, 20_000)
     assert np.ptp(mesh.depth[mesh.triangles], axis=1).max() < 1e-6
     jumps = find_discontinuities(MaskedMap(depth, None), SIZE, 1, 4)
     lost = 1 - areas(mesh).sum()
@@ -86,14 +93,14 @@ def test_no_triangle_stretches_over_a_jump():
 
 def test_invalid_pixels_have_no_faces():
     valid = X < 200
-    mesh = triangulate(hills(), valid, SIZE, 1, 4, 5_000)
+    mesh = few(hills(), 5_000, valid=valid)
     assert mesh.uv[:, 0].max() <= 200 / SIZE[0] + 1e-6
     assert mesh.uv[:, 0].max() > 198 / SIZE[0]
     assert len(mesh.triangles) > 4_000
 
 
 def test_a_larger_budget_has_a_smaller_error():
-    errors = [triangulate(hills(), None, SIZE, 1, 4, n).mean_error for n in (500, 2_000, 8_000, 32_000)]
+    errors = [few(hills(), n).mean_error for n in (500, 2_000, 8_000, 32_000)]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.1 * errors[0]
 
@@ -101,7 +108,7 @@ def test_a_larger_budget_has_a_smaller_error():
 def test_the_error_is_that_of_the_surface():
     """Disparity interpolated over each triangle, as perspective does it, at the lattice's own vertices."""
     depth = hills()
-    mesh = triangulate(depth, None, SIZE, 1, 4, 2_000, edge_threshold=0)
+    mesh = few(depth, 2_000, threshold=0)
     columns, rows = 257, 193
     xs, ys = np.linspace(0, 1, columns), np.linspace(0, 1, rows)
     truth = 1 / (1 + 3 * MaskedMap(depth, None).at_lattice(xs * SIZE[0], ys * SIZE[1]).astype(float))
@@ -123,6 +130,6 @@ def test_the_error_is_that_of_the_surface():
 
 
 def test_it_is_finer_where_the_depth_is_rough():
-    mesh = triangulate(hills(), None, SIZE, 1, 4, 4_000)
+    mesh = few(hills(), 4_000)
     middles = mesh.uv[mesh.triangles].mean(axis=1)[:, 0]
     assert (middles < 80 / SIZE[0]).mean() > 0.6
