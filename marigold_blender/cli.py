@@ -144,8 +144,9 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     command = commands.add_parser("dof", help="focus a photo after the fact")
     if asked == "dof":
         from . import depth_of_field_command
+        from .lens_arguments import add_depth_of_field_arguments
 
-        depth_of_field_command.add_arguments(command)
+        add_depth_of_field_arguments(command)
         _add_json(command)
         command.set_defaults(run_command=depth_of_field_command.run)
 

@@ -11,9 +11,6 @@ from typing import Any
 from .clip_paths import is_clip
 from .errors import MarigoldError
 from .lens_arguments import (
-    add_fog_arguments,
-    add_lens_arguments,
-    add_matte_arguments,
     focus_of,
     fog_of,
     lens_of,
@@ -21,29 +18,7 @@ from .lens_arguments import (
     refuse_mattes_of_clip,
 )
 from .progress_line import ProgressLine
-from .settings_arguments import add_settings_arguments, settings_of
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    parser.add_argument("photo", metavar="PHOTO", help="the sharp picture; or a clip: movie, folder, shot_####.png")
-    parser.add_argument(
-        "--output",
-        required=True,
-        metavar="FILE",
-        help=".exr keeps 32 bits; .png, .tif, .jpg, .webp. For a clip: a folder, or a name with #### for the frame",
-    )
-    parser.add_argument(
-        "--depth",
-        default="",
-        metavar="FILE",
-        help="NAME_depth.exr, or an EXR with a Z pass in metres; for a clip the folder of its depth, or z_####.exr"
-        " (default: estimated; of a clip into a folder NAME_depth beside the frames)",
-    )
-    add_lens_arguments(parser)
-    add_fog_arguments(parser)
-    add_matte_arguments(parser)
-    add_settings_arguments(parser)
+from .settings_arguments import settings_of
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,6 +10,29 @@ from .focus_keys import FocusKeys, parse_focus
 from .fog_settings import FogSettings
 from .lens_settings import LensSettings
 from .matte_settings import MatteSettings
+from .settings_arguments import add_settings_arguments
+
+
+def add_depth_of_field_arguments(parser: argparse.ArgumentParser) -> None:
+    """All options of the command."""
+    parser.add_argument("photo", metavar="PHOTO", help="the sharp picture; or a clip: movie, folder, shot_####.png")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="FILE",
+        help=".exr keeps 32 bits; .png, .tif, .jpg, .webp. For a clip: a folder, or a name with #### for the frame",
+    )
+    parser.add_argument(
+        "--depth",
+        default="",
+        metavar="FILE",
+        help="NAME_depth.exr, or an EXR with a Z pass in metres; for a clip the folder of its depth, or z_####.exr"
+        " (default: estimated; of a clip into a folder NAME_depth beside the frames)",
+    )
+    add_lens_arguments(parser)
+    add_fog_arguments(parser)
+    add_matte_arguments(parser)
+    add_settings_arguments(parser)
 
 
 def add_lens_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 
+from ..marigold_blender.lens_arguments import add_depth_of_field_arguments
 from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
 from . import depth_of_field_command
 
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--shading", type=str.upper, choices=["EMISSION", "PRINCIPLED"], default="EMISSION")
     command.add_argument("--vertices", type=int, default=200_000, help="vertices of the mesh before cutting")
     command = commands.add_parser("dof", help="focus a photo after the fact")
-    depth_of_field_command.add_arguments(command)
+    add_depth_of_field_arguments(command)
     command.set_defaults(run=depth_of_field_command.run)
     return parser
 

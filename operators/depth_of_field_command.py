@@ -12,32 +12,15 @@ from pathlib import Path
 from ..marigold_blender.clip_paths import is_clip
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.lens_arguments import (
-    add_fog_arguments,
-    add_lens_arguments,
-    add_matte_arguments,
     focus_of,
     fog_of,
     lens_of,
     mattes_of,
     refuse_mattes_of_clip,
 )
-from ..marigold_blender.settings_arguments import add_settings_arguments, settings_of
+from ..marigold_blender.settings_arguments import settings_of
 from . import session
 from .photo_task import wait_printing
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", help="the sharp picture; or a clip: movie, folder, shot_####.png")
-    parser.add_argument(
-        "--output", required=True, help="the file to write: .exr keeps 32 bits; .png, .tif, .jpg, .webp"
-    )
-    parser.add_argument(
-        "--depth", default="", help="NAME_depth.exr, or an EXR with a Z pass in metres (default: estimated)"
-    )
-    add_lens_arguments(parser)
-    add_fog_arguments(parser)
-    add_matte_arguments(parser)
-    add_settings_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
