@@ -71,8 +71,7 @@ def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, depth: bp
     column = layout.column(align=True)
     icon = "CHECKMARK" if calibration.confidence >= 0.4 else "ERROR"
     column.label(text=f"{SOURCES[calibration.method]}: {calibration.trust}", icon=icon)
-    if calibration.method != "SELF":
-        column.label(text=figures(calibration), icon="BLANK1")
+    column.label(text=figures(calibration), icon="BLANK1")
     if note:
         paragraph(layout, context, note, icon="INFO")
 

@@ -3,6 +3,8 @@
 from tests.acceptance.live_controls import live_controls
 from tests.acceptance.solids import solids, triangle_budgets
 from tests.acceptance.steps import Acceptance
+from tests.acceptance.tracked_markers import tracked_markers
+from tests.acceptance.true_surfaces import true_surfaces
 
 
 def main() -> None:
@@ -10,6 +12,8 @@ def main() -> None:
     acceptance.step("live_controls", live_controls)
     acceptance.step("solids", solids)
     acceptance.step("triangle_budgets", triangle_budgets)
+    acceptance.step("true_surfaces", true_surfaces)
+    acceptance.step("tracked_markers", tracked_markers)
     acceptance.finish()
 
 

@@ -1,6 +1,8 @@
 """A movie clip with tracked points, solved by Blender. Used by the tests of calibration and by part 6's acceptance."""
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,17 +54,43 @@ def load_frames(folder: Path, width: int, height: int, frames: int = FRAMES) -> 
     return clip
 
 
-def solve(clip: bpy.types.MovieClip, frames: int = FRAMES) -> None:
-    """Reconstruct the camera from the tracks, in a Clip Editor as the operator asks for one."""
+@contextmanager
+def clip_editor(clip: bpy.types.MovieClip) -> Iterator[None]:
+    """A Clip Editor in Tracking mode, as the operators on clips ask for one."""
     window = bpy.context.window_manager.windows[0]
     area = max(window.screen.areas, key=lambda a: a.width * a.height)
     before, area.type = area.type, "CLIP_EDITOR"
     area.spaces.active.clip, area.spaces.active.mode = clip, "TRACKING"
     region = next(region for region in area.regions if region.type == "WINDOW")
+    try:
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            yield
+    finally:
+        area.type = before
+
+
+def track_features(clip: bpy.types.MovieClip, frames: int) -> None:
+    """Have Blender find features in the first frame and follow them through the clip; those lost early go."""
+    with clip_editor(clip):
+        bpy.ops.clip.detect_features("EXEC_DEFAULT", threshold=0.002, min_distance=20, margin=20)
+        for track in clip.tracking.tracks:
+            track.select = True
+        bpy.ops.clip.track_markers("EXEC_DEFAULT", backwards=False, sequence=True)
+    remove_tracks(clip, lambda track: sum(not marker.mute for marker in track.markers) < frames)
+
+
+def remove_tracks(clip: bpy.types.MovieClip, wanted: Callable[[bpy.types.MovieTrackingTrack], bool]) -> None:
+    for track in clip.tracking.tracks:
+        track.select = wanted(track)
+    with clip_editor(clip):
+        bpy.ops.clip.delete_track("EXEC_DEFAULT", confirm=False)
+
+
+def solve(clip: bpy.types.MovieClip, frames: int = FRAMES) -> None:
+    """Reconstruct the camera from the tracks."""
     clip.tracking.objects[0].keyframe_a, clip.tracking.objects[0].keyframe_b = 1, frames
-    with bpy.context.temp_override(window=window, area=area, region=region):
+    with clip_editor(clip):
         bpy.ops.clip.solve_camera("EXEC_DEFAULT")
-    area.type = before
 
 
 def track_points(folder: Path, points: np.ndarray, width: int, height: int) -> Shot:
