@@ -39,6 +39,7 @@ from .depth_of_field_nodes import (
     set_value,
 )
 from .depth_sequence import frames_of, play
+from .depth_size import depth_size
 from .focusing import first_focus, set_focus
 from .fog_ray import ray_image
 
@@ -99,11 +100,12 @@ def _check_depth(scene: bpy.types.Scene, depth: bpy.types.Image | None) -> None:
     if not is_depth_image(depth):
         raise MarigoldError("bad_input", f"“{depth.name}” is not a depth image: estimate the depth of a photo first.")
     photo = depth.marigold.photo
-    if photo is not None and photo.size[0] and tuple(photo.size) != tuple(depth.size):
+    width, height = depth_size(depth)
+    if photo is not None and photo.size[0] and tuple(photo.size) != (width, height):
         raise MarigoldError(
             "bad_input",
-            f"“{photo.name}” has {photo.size[0]} × {photo.size[1]} pixels but “{depth.name}” {depth.size[0]} × "
-            f"{depth.size[1]}: estimate its depth again.",
+            f"“{photo.name}” has {photo.size[0]} × {photo.size[1]} pixels but “{depth.name}” {width} × {height}: "
+            "estimate its depth again.",
         )
 
 
@@ -271,12 +273,12 @@ def connect_fog_ray(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> 
 
 
 def _match_render(scene: bpy.types.Scene, node: bpy.types.Node, depth: bpy.types.Image) -> None:
-    width, height = depth.size
+    width, height = depth_size(depth)
     for name, value in zip(MATCHED, (width, height, 100, 1.0, 1.0), strict=True):
         remember(scene, node, f"render.{name}", value)
     frames = frames_of(depth)
     if frames:
         remember(scene, node, "frame_start", frames[0])
         remember(scene, node, "frame_end", frames[1])
-    for name, value in (("view_transform", "Standard"), ("look", "None"), ("exposure", 0.0), ("gamma", 1.0)):
-        remember(scene, node, f"view_settings.{name}", value)
+    for name, shown in (("view_transform", "Standard"), ("look", "None"), ("exposure", 0.0), ("gamma", 1.0)):
+        remember(scene, node, f"view_settings.{name}", shown)

@@ -10,6 +10,7 @@ import bpy
 
 from . import depth_of_field_sockets as names
 from .depth_of_field_nodes import depth_of_pass, find_pass, set_value
+from .depth_size import depth_size
 from .focus_drivers import follow_range
 
 SENSOR_MM = 36.0
@@ -17,15 +18,15 @@ SENSOR_MM = 36.0
 
 def adopt_depth(node: bpy.types.Node, depth: bpy.types.Image) -> None:
     """Give the pass the distances and the lens of a depth image."""
-    properties = depth.marigold
+    properties, (width, _) = depth.marigold, depth_size(depth)
     for name, value in (
         (names.DEPTH_IS_DISTANCE, 0.0),
         (names.METRIC, float(properties.calibrated != "ASSUMED")),
         (names.NEAR, properties.near),
         (names.FAR, properties.far),
-        (names.WIDTH, depth.size[0]),
+        (names.WIDTH, width),
         (names.SENSOR_WIDTH, SENSOR_MM),
-        (names.FOCAL_LENGTH, properties.focal_px / depth.size[0] * SENSOR_MM),
+        (names.FOCAL_LENGTH, properties.focal_px / width * SENSOR_MM),
     ):
         set_value(node, name, value)
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..geometry.camera import Camera
 from ..geometry.unprojection import metric_depth, relief, relief_width, unproject
 from .depth_of_field_lens import follow_in_passes
+from .depth_size import depth_size
 from .live_modifier import follow_in_modifiers
 
 DEPTH_ATTRIBUTE = "depth"  # FLOAT on points: 0 near .. 1 far
@@ -91,6 +92,5 @@ def aim_camera(data: bpy.types.Camera) -> None:
 def camera_of(image: bpy.types.Image) -> Camera:
     """The photo's camera, from the properties of its depth image."""
     properties = image.marigold
-    return Camera(
-        image.size[0], image.size[1], properties.focal_px, properties.cx, properties.cy, properties.pixel_aspect
-    )
+    width, height = depth_size(image)
+    return Camera(width, height, properties.focal_px, properties.cx, properties.cy, properties.pixel_aspect)

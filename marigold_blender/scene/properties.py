@@ -177,7 +177,7 @@ class DepthProperties(bpy.types.PropertyGroup):
 
     def fill_from(self, record: DepthRecord) -> None:
         """Fill in the properties of a new depth image from its record."""
-        width, height = self.id_data.size
+        width, height = record.width, record.height
         focal_px = record.camera.focal_px
         camera = Camera.centred(width, height, focal_px) if focal_px else Camera.from_fov(width, height)
         self.record, self.model = record.dumps(), record.model

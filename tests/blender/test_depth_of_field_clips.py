@@ -51,6 +51,9 @@ def detail(picture: np.ndarray, region: tuple[slice, slice]) -> float:
 def test_the_depth_of_a_clip_plays_with_it(depth, extension):
     scene = bpy.context.scene
     assert extension("marigold_blender.scene.depth_sequence").frames_of(depth) == (FIRST, LAST)
+    camera = extension("marigold_blender.scene.following").camera_of(depth)  # before any frame was shown
+    assert (camera.width, camera.height, camera.cx, camera.cy) == (*SIZE, SIZE[0] / 2, SIZE[1] / 2)
+    assert camera.focal_px == pytest.approx(SIZE[0] / 2 / np.tan(np.radians(55) / 2), rel=1e-5)
     bpy.ops.marigold.add_depth_of_field(depth=depth.name, focus=0.0, blur_percent=6.0, match_render=True)
     assert (scene.frame_start, scene.frame_end, scene.render.resolution_x) == (FIRST, LAST, SIZE[0])
     for number in (3, 6):

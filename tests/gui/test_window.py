@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import sklearn.datasets
+from PIL import Image
 
 CHINA = Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
 HOLD_S = 0.030
@@ -116,3 +117,19 @@ def test_the_command_fails_in_one_sentence(blender):
     assert "There is no file /nothing.jpg." in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not (blender.folder / "none.blend").exists()
+
+
+def test_a_clip_by_its_button(blender):
+    clip = blender.folder / "walk"
+    clip.mkdir()
+    china = Image.open(CHINA)
+    for number in range(1, 5):
+        china.crop((20 * number, 0, 20 * number + 480, 360)).resize((160, 120)).save(clip / f"walk_{number:04}.png")
+    report = blender.drive("clip_steps.py", clip)
+    assert report["failures"] == []
+    assert report["shares"], "no progress was shown"
+    assert report["depth"] == "walk depth"
+    assert report["size"] == [160, 120]
+    assert [name for name in report["files"] if name.endswith(".exr")] == [
+        f"walk_{i:04}_depth.exr" for i in range(1, 5)
+    ]
