@@ -22,7 +22,7 @@ from .sampling import MaskedMap
 from .surfaces import Surfaces
 
 FEWEST_SQUARES = 4  # along the shorter edge, at the coarsest
-FORCED_SHARE = 0.5  # of the budget: what the cuts may take; with more, the whole lattice becomes coarser
+FORCED_SHARE = 0.75  # of the budget: what the cuts may take; with more, the whole lattice becomes coarser
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def triangulate(surfaces: Surfaces, near: float, far: float, triangles: int, *, 
     """The mesh of a depth map with at most `triangles` triangles, or the fewest that the picture can be made of.
 
     The lattice has the processing resolution, the finest that a depth map holds. Cells that a jump touches, or what
-    belongs to no surface, are left out at full resolution; where that alone would take more than half of the budget,
+    belongs to no surface, are left out at full resolution; where that alone would take most of the budget,
     the lattice is halved until it does not.
 
     Args:
