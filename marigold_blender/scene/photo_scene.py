@@ -6,11 +6,9 @@ Called by the operators that build meshes, and by scripts.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import bpy
-from mathutils import Matrix
 
 from ..errors import MarigoldError
 from ..geometry.discontinuities import DEFAULT_THRESHOLD
@@ -22,10 +20,8 @@ from .live_mesh import add_live_modifier, live_grid_mesh
 from .material import Shading, photo_material
 from .mesh import Mode, mesh_from_grid
 from .photo_grids import Density, add_background, photo_grids
+from .self_calibrated import standing
 from .versions import set_pixel_filter
-
-EYE_HEIGHT = 1.6  # of someone who stands on the scene's floor
-UPRIGHT = Matrix.Rotation(math.radians(90), 4, "X")  # from looking down, as new cameras do, to looking along +Y
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def build_photo_scene(
     # show the depth, and moving the mesh must not take the camera along.
     for built in (mesh_object, camera_object):
         collection.objects.link(built)
-        built.matrix_world = Matrix.Translation((0, 0, EYE_HEIGHT)) @ UPRIGHT
+        built.matrix_world = standing(depth_image, options.mode)
     if options.live:
         add_live_modifier(mesh_object, options.edge_threshold)
     add_background(mesh_object, behind)

@@ -15,6 +15,7 @@ from ..errors import MarigoldError
 from ..geometry.calibration import Calibration
 from ..geometry.self_calibration.result import EYE_HEIGHT_M, FoundPlane, SelfCalibration
 from ..record import DepthRecord
+from .mesh import Mode
 
 UPRIGHT = Matrix.Rotation(math.radians(90), 4, "X")  # from looking down, as new cameras do, to looking along +Y
 SAME_SHIFT = 0.1  # share: beyond it the floor is not flat any more with the range that the depth image has now
@@ -56,13 +57,13 @@ def note_of(found: SelfCalibration) -> str:
     return f"From {len(found.planes)} planes. {size}"
 
 
-def standing(image: bpy.types.Image) -> Matrix:
+def standing(image: bpy.types.Image, mode: Mode) -> Matrix:
     """Where the photo's camera stands: so that the floor is the ground, or upright at eye height where none is known.
 
     The camera looks towards +Y. Depth images that have been given another shift since their floor was found stand
     upright: their floor is not flat.
     """
-    floor = _floor(image)
+    floor = _floor(image) if mode == "PERSPECTIVE" else None  # a relief is flat, and hangs upright
     if floor is None:
         return Matrix.Translation((0, 0, EYE_HEIGHT_M)) @ UPRIGHT
     up = Vector(floor.normal)
