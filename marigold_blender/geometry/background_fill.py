@@ -50,10 +50,11 @@ def fill_behind_edges(surfaces: Surfaces, camera: Camera, near: float, far: floa
     cuts = surfaces.cuts()
     focal = camera.focal_px * surfaces.depth.shape[1] / camera.width
     parallax = focal * MOVE / np.median(disparity[surfaces.kept])  # pixels for each unit of disparity
-    width = _width_at_edges(disparity, surfaces.jumps, surfaces.kept) * parallax
+    shown = surfaces.kept | surfaces.islands  # what is left out for its smallness is a hole to be filled
+    width = _width_at_edges(disparity, surfaces.jumps, shown) * parallax * surfaces.kept
     if not width.any():
         return None
-    layer = _carried_on(disparity, surfaces.kept, cuts, np.where(width > 0, width + SPARE, 0))
+    layer = _carried_on(disparity, shown, cuts, np.where(width > 0, width + SPARE, 0), parallax)
     column, row = _colours_of(layer, label_areas(surfaces.kept, cuts))
     values = np.stack([layer.disparity, column, row])
     values = _evened(values, layer.inside, fixed=width > 0)
@@ -73,40 +74,44 @@ def _width_at_edges(disparity: np.ndarray, jumps: Discontinuities, kept: np.ndar
     return width
 
 
-def _carried_on(disparity: np.ndarray, kept: np.ndarray, cuts: Discontinuities, width: np.ndarray) -> _Layer:
-    """Spreads from the pixels at the edges over what is nearer, pixel by pixel, as far as each edge asks for."""
+def _carried_on(
+    disparity: np.ndarray, shown: np.ndarray, cuts: Discontinuities, width: np.ndarray, parallax: float
+) -> _Layer:
+    """Spreads from the pixels at the edges over what is nearer, pixel by pixel.
+
+    What is kept of it is as wide as each edge asks for; and as wide along the picture's frame, since what is cut off by
+    the frame may be looked behind there.
+    """
     rows, columns = disparity.shape
-    slope_y, slope_x = _slopes(disparity, cuts)
-    row, column = (index.ravel() for index in np.indices(disparity.shape))
-    source = np.full(disparity.size, -1)
-    edge = np.flatnonzero(width.ravel() > 0)
-    source[edge] = edge
-    flat, front = disparity.ravel(), kept.ravel()
-    value, across, down, reach = flat.copy(), slope_x.ravel(), slope_y.ravel(), width.ravel() ** 2
-    ring = edge
+    slope_y, slope_x = (np.pad(slope, 1).ravel() for slope in _slopes(disparity, cuts))
+    row, column = (index.ravel() for index in np.indices((rows + 2, columns + 2)))
+    flat, front = np.pad(disparity, 1).ravel(), np.pad(shown, 1).ravel()
+    reach, value = np.pad(width, 1).ravel(), flat.copy()
+    ring = np.flatnonzero(reach > 0)
+    source = np.full(flat.size, -1)
+    source[ring] = ring
+    steps = np.array([1, -1, columns + 2, -columns - 2])
     while len(ring):
-        found = []
-        for step_x, step_y in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            at_x, at_y = column[ring] + step_x, row[ring] + step_y
-            inside = (at_x >= 0) & (at_x < columns) & (at_y >= 0) & (at_y < rows)
-            place, start = (at_y * columns + at_x)[inside], source[ring[inside]]
-            away_x, away_y = column[place] - column[start], row[place] - row[start]
-            plane = flat[start] + across[start] * away_x + down[start] * away_y
-            free = (source[place] < 0) & front[place] & (away_x**2 + away_y**2 <= reach[start])
-            free &= plane * BEHIND < flat[place] * BEHIND**2  # what is not nearer than the layer ends it
-            place, start = place[free], start[free]
-            source[place], value[place] = start, plane[free]
-            found.append(place)
-        ring = np.unique(np.concatenate(found))
-    inside = source >= 0
-    least = flat[front].min()
-    start = np.where(inside, source, 0)
-    return _Layer(
-        inside.reshape(rows, columns),
-        row[start].reshape(rows, columns),
-        column[start].reshape(rows, columns),
-        np.maximum(value, least).reshape(rows, columns),
-    )
+        place, start = (ring[:, None] + steps).ravel(), np.repeat(source[ring], len(steps))
+        free = front[place] & (source[place] < 0)
+        place, start = place[free], start[free]
+        plane = flat[start] + slope_x[start] * (column[place] - column[start])
+        plane += slope_y[start] * (row[place] - row[start])
+        free = plane < flat[place] * BEHIND  # what is not nearer than the layer ends it
+        place, start = place[free], start[free]
+        source[place], value[place] = start, plane[free]
+        ring = np.unique(place)
+        value[ring] = np.minimum(value[ring], flat[ring] * BEHIND)  # of several edges one may be nearer
+    start = np.maximum(source, 0)
+    away = np.hypot(column - column[start], row - row[start])
+    from_frame = np.minimum(np.minimum(column, columns + 1 - column), np.minimum(row, rows + 1 - row))
+    inside = (source >= 0) & ((away <= reach[start]) | (from_frame <= (flat - value) * parallax))
+    value = np.maximum(value, disparity[shown].min())
+
+    def cropped(padded: np.ndarray) -> np.ndarray:
+        return padded.reshape(rows + 2, columns + 2)[1:-1, 1:-1]
+
+    return _Layer(cropped(inside), cropped(row[start] - 1), cropped(column[start] - 1), cropped(value))
 
 
 def _slopes(disparity: np.ndarray, cuts: Discontinuities) -> tuple[np.ndarray, np.ndarray]:
@@ -164,12 +169,13 @@ def _colours_of(layer: _Layer, areas: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _evened(values: np.ndarray, inside: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     """`values` [K, rows, columns] evened out within the layer, so that neighbours from different edges meet."""
-    moves = inside & ~fixed
     padded = np.pad(inside, 1)
     around = ((1, 0), (1, 2), (0, 1), (2, 1))
     rows, columns = inside.shape
     neighbours = [padded[y : y + rows, x : x + columns] for y, x in around]
-    count = np.maximum(sum(n.astype(np.float64) for n in neighbours), 1)
+    count = sum(n.astype(np.float64) for n in neighbours)
+    moves = inside & ~fixed & (count > 0)
+    count = np.maximum(count, 1)
     for _ in range(SMOOTHING_OF_LAYER):
         wide = np.pad(np.where(inside, values, 0), ((0, 0), (1, 1), (1, 1)))
         mean = sum(wide[:, y : y + rows, x : x + columns] for y, x in around) / count

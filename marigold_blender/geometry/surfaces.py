@@ -63,6 +63,7 @@ class Surfaces:
         kept: [rows, columns] bool, what belongs to a surface.
         remade: [rows, columns] bool, whose depth is not that of the depth map any more.
         sky: [rows, columns] bool.
+        islands: [rows, columns] bool, surfaces that are left out because they are small.
     """
 
     depth: np.ndarray
@@ -70,6 +71,7 @@ class Surfaces:
     kept: np.ndarray
     remade: np.ndarray
     sky: np.ndarray
+    islands: np.ndarray
 
     @property
     def has_dome(self) -> bool:
@@ -121,10 +123,12 @@ def find_surfaces(
         clean = snap_ramps(disparity, jumps)
         snapped = np.where(clean == disparity, sampled, ((1 / clean - 1) / reach).astype(np.float32))
         jumps = trace_edges(jumps_in(clean, options.threshold), jumps_in(clean, options.threshold * WEAK))
-    found = Surfaces(snapped, jumps, kept, snapped != sampled, np.zeros(kept.shape, bool))
+    nowhere = np.zeros(kept.shape, bool)
+    found = Surfaces(snapped, jumps, kept, snapped != sampled, sky=nowhere, islands=nowhere)
     if options.sky != "KEEP":
         found = _without_sky(found, options.sky, depth, camera, near, far)
-    return replace(found, kept=without_islands(found.kept, found.cuts(), options.least_island))
+    large = without_islands(found.kept, found.cuts(), options.least_island)
+    return replace(found, kept=large, islands=found.kept & ~large)
 
 
 def _without_sky(

@@ -4,6 +4,7 @@ A jump is where two neighbouring rays hit faces whose planes are apart by more t
 Everything is counted in those rays: one for each pixel.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -17,11 +18,13 @@ from marigold_blender.geometry.discontinuities import Discontinuities
 from marigold_blender.geometry.grid import GridMesh, mesh_of_surfaces
 from marigold_blender.geometry.sampling import MaskedMap
 from marigold_blender.geometry.surfaces import EdgeOptions, find_surfaces
+from marigold_blender.training.depth_range import normalise_depth
 from tests.acceptance.steps import ROOT
 
 SCENES = Path.home() / ".cache/marigold-acceptance/edges"
 GAP = 0.02  # of the distance: what counts as another surface
 DENSITIES = (10_000, 1_000_000)
+ASSUMED_NEAR, ASSUMED_FAR = 1.0, 4.0  # of a depth image that nobody has calibrated
 FAMILIES, EACH, SIZE = 7, 3, 768
 
 
@@ -156,6 +159,43 @@ def cut_edges() -> dict[str, Any]:
             "seconds_median": float(np.median([row["seconds"] for row in rows])),
         }
     return result
+
+
+def filled_behind() -> dict[str, Any]:
+    """The share of rays that find nothing when the camera moves aside by a tenth of the median distance."""
+    command = [sys.executable, "-m", "tests.acceptance.edges_moved", *map(str, make_scenes())]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    rows = json.loads(done.stdout.split("RESULT")[1])
+    rays = sum(row["rays"] for row in rows)
+    return {
+        "scenes": len(rows),
+        "rays": rays,
+        "uncovered": sum(row["uncovered"] for row in rows) / rays,
+        "uncovered_without_fill": sum(row["without_fill"] for row in rows) / rays,
+        "highest_uncovered": max(row["uncovered"] / row["rays"] for row in rows),
+    }
+
+
+def sky_found() -> dict[str, Any]:
+    """How well the sky is found, in depth as the demo is trained on it: sky at 1, the rest up to 0.9."""
+    overlaps, wrongly = [], []
+    for path in make_scenes():
+        scene = open_scene(path)
+        depth = ((normalise_depth(scene.depth, "far")[0] + 1) / 2).astype(np.float32)
+        height, width = depth.shape
+        options = EdgeOptions(least_island=0)
+        found = find_surfaces(MaskedMap(depth, None), (width, height), ASSUMED_NEAR, ASSUMED_FAR, options).sky
+        if (~scene.hit).mean() > 0.01:
+            overlaps.append(float((found & ~scene.hit).sum() / (found | ~scene.hit).sum()))
+        else:
+            wrongly.append(float((found & scene.hit).mean()))
+    return {
+        "scenes_with_sky": len(overlaps),
+        "median_overlap": float(np.median(overlaps)),
+        "lowest_overlap": min(overlaps),
+        "scenes_without": len(wrongly),
+        "taken_for_sky_there": max(wrongly),
+    }
 
 
 def _cut(scene: Scene, vertices: int) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Part 6 in full: geometry from true depth against the scenes that it came from."""
 
+from tests.acceptance.edges import cut_edges, filled_behind, sky_found
 from tests.acceptance.live_controls import live_controls
 from tests.acceptance.solids import solids, triangle_budgets
 from tests.acceptance.steps import Acceptance
@@ -14,6 +15,9 @@ def main() -> None:
     acceptance.step("triangle_budgets", triangle_budgets)
     acceptance.step("true_surfaces", true_surfaces)
     acceptance.step("tracked_markers", tracked_markers)
+    acceptance.step("edges_cut", cut_edges)
+    acceptance.step("edges_filled_behind", filled_behind)
+    acceptance.step("sky_found", sky_found)
     acceptance.finish()
 
 

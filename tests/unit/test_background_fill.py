@@ -62,15 +62,26 @@ def test_the_layer_is_never_before_what_the_photo_shows(behind):
     assert (nearest > metric[row, column]).all()
 
 
-def test_the_ground_ends_at_the_foot_of_what_stands_on_it():
-    """The box stands on ground that comes nearer: under its foot the ground would be before it."""
-    ground = 1 / np.maximum(0.1, 0.1 + 0.5 * (Y - 50) / HEIGHT)
-    foot = (abs(X - 80) < 20) & (Y > 20) & (Y < 90)
-    mesh, near, far = layer_behind(1 / (0.1 + 0.5 * (90 - 50) / HEIGHT), ground, foot)
+def test_what_the_frame_cuts_off_may_be_looked_behind():
+    """A table that reaches down to the frame: from below one sees the wall behind it, far from its own edge."""
+    table = Y > 30
+    mesh, near, far = layer_behind(1.0, 4.0, table)
     place, depth = centres(mesh)
-    below = (abs(place[:, 0] - 80) < 10) & (place[:, 1] > 92)
-    assert not below.any()
-    assert np.isfinite(near + depth * (far - near)).all()
+    assert place[:, 1].max() > HEIGHT - 1
+    assert near + depth * (far - near) == pytest.approx(4.0, rel=0.01)
+
+
+def test_what_is_left_out_for_its_smallness_is_filled():
+    speck = (abs(X - 20) < 2) & (abs(Y - 20) < 2)
+    metric = np.where(speck, 2.0, 4.0).astype(np.float32)
+    options = EdgeOptions(sky="KEEP", least_island=0.01)
+    surfaces = find_surfaces(MaskedMap((metric - 2) / 2, None), (WIDTH, HEIGHT), 2.0, 4.0, options)
+    assert not surfaces.kept[speck].any()
+    place, depth = centres(fill_behind_edges(surfaces, CAMERA, 2.0, 4.0))
+    covered = np.zeros(speck.shape, bool)
+    covered[place[:, 1].astype(int), place[:, 0].astype(int)] = True
+    assert covered[speck].all()
+    assert 2 + depth * 2 == pytest.approx(4, rel=0.01)
 
 
 def test_colours_come_from_the_background():
