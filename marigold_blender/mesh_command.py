@@ -19,6 +19,7 @@ from .geometry.discontinuities import DEFAULT_THRESHOLD
 from .geometry.grid import DEFAULT_VERTICES, grid_mesh
 from .geometry.points import point_grid
 from .geometry.sampling import MaskedMap
+from .geometry.self_calibration.result import SelfCalibration
 from .geometry.solid_relief import SolidOptions, solid_relief
 from .geometry.surfaces import EdgeOptions, find_surfaces
 from .geometry.triangulation import triangulate
@@ -26,6 +27,7 @@ from .geometry.unprojection import metric_depth, relief, unproject
 from .mesh_files.write import MeshArrays, check_format, write_mesh
 from .photos.read import read_photo
 
+ASSUMED_RANGE = 1.0, 4.0
 MEASURES = {
     "size": "longer edge, border included",
     "height": "from the farthest to the nearest depth",
@@ -45,8 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--points", action="store_true", help="points without faces")
     parser.add_argument("--vertices", type=int, default=DEFAULT_VERTICES, help="vertices before cutting; or points")
     parser.add_argument("--triangles", type=int, default=0, help="as few triangles: more where it is rough")
-    parser.add_argument("--near", type=float, default=1.0, help="distance of depth 0")
-    parser.add_argument("--far", type=float, default=4.0, help="distance of depth 1")
+    found = "default: as self-calibration found, where it is sure; else"
+    parser.add_argument("--near", type=float, default=None, help=f"distance of depth 0 ({found} 1)")
+    parser.add_argument("--far", type=float, default=None, help=f"distance of depth 1 ({found} 4)")
     parser.add_argument("--focal-px", type=float, default=0.0, help="focal length in pixels (default: as recorded)")
     parser.add_argument("--edge-threshold", type=float, default=DEFAULT_THRESHOLD, help="0 cuts nothing")
     parser.add_argument("--photo", default="", metavar="FILE", help="the photo, for colours (default: none)")
@@ -61,20 +64,33 @@ def run(options: argparse.Namespace) -> int:
     """Write the mesh and say what is in it."""
     path = Path(options.out)
     check_format(path, has_faces=not options.points)
-    _check(options)
     depth_map = read_depth(Path(options.depth))
+    _take_range(options, depth_map)
+    _check(options)
     said: dict[str, object] = {}
     mesh = _solid(depth_map, options) if options.solid else _surface(depth_map, options, said)
     if options.photo:
         mesh = _coloured(mesh, depth_map, Path(options.photo))
     with replacing_one(path) as beside:
         write_mesh(beside, mesh, path.suffix.lower())
-    said = {"out": str(path), "vertices": len(mesh.points), "faces": len(mesh.faces), **said}
+    said = {"out": str(path), "vertices": len(mesh.points), "faces": len(mesh.faces)} | said
     if options.json:
         print(json.dumps({"ok": True, **said}, ensure_ascii=False))
     else:
         print(path)
     return 0
+
+
+def _take_range(options: argparse.Namespace, depth_map: DepthMap) -> None:
+    """Fill in the range and the focal length that were not given, from the record where it is sure of them."""
+    near, far = ASSUMED_RANGE
+    recorded = depth_map.record.self_calibration
+    options.focal_px = options.focal_px or depth_map.record.camera.focal_px or 0.0
+    if recorded and (found := SelfCalibration.from_json(recorded)).sure:
+        near, far = found.near_and_far()
+        options.focal_px = options.focal_px or found.focal_px
+    options.near = near if options.near is None else options.near
+    options.far = far if options.far is None else options.far
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -115,6 +131,7 @@ def _surface(depth_map: DepthMap, options: argparse.Namespace, said: dict[str, o
         raise MarigoldError("bad_input", f"{depth_map.record.name} has no valid pixels to build a mesh from.")
     camera = _camera(depth_map, options.focal_px)
     pixels = np.stack([uv[:, 0] * camera.width, (1 - uv[:, 1]) * camera.height], axis=-1)
+    said |= {"near": options.near, "far": options.far, "focal_px": camera.focal_px}
     metric = metric_depth(depth, options.near, options.far)
     placed = relief(camera, pixels, metric, options.far) if options.relief else unproject(camera, pixels, metric)
     return MeshArrays(placed.astype(np.float32), faces, uv, depth)
@@ -122,7 +139,6 @@ def _surface(depth_map: DepthMap, options: argparse.Namespace, said: dict[str, o
 
 def _camera(depth_map: DepthMap, focal_px: float) -> Camera:
     height, width = depth_map.depth.shape
-    focal_px = focal_px or depth_map.record.camera.focal_px or 0.0
     return Camera.centred(width, height, focal_px) if focal_px else Camera.from_fov(width, height)
 
 
