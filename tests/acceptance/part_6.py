@@ -2,6 +2,7 @@
 
 from tests.acceptance.edges import cut_edges, filled_behind, sky_found
 from tests.acceptance.live_controls import live_controls
+from tests.acceptance.self_calibration import exact_depth, predicted_like_depth
 from tests.acceptance.solids import solids, triangle_budgets
 from tests.acceptance.steps import Acceptance
 from tests.acceptance.tracked_markers import tracked_markers
@@ -18,6 +19,8 @@ def main() -> None:
     acceptance.step("edges_cut", cut_edges)
     acceptance.step("edges_filled_behind", filled_behind)
     acceptance.step("sky_found", sky_found)
+    acceptance.step("self_calibration_of_exact_depth", exact_depth)
+    acceptance.step("self_calibration_of_depth_as_predicted", predicted_like_depth)
     acceptance.finish()
 
 

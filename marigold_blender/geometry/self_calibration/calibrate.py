@@ -22,7 +22,8 @@ SAMPLES = 4000
 SEED = 6
 ASSUMED_RATIO = 1 / 3  # near 1, far 4: as a depth image has it until it is calibrated
 SURE_OF_SHIFT = 0.2  # relative error that is expected at most
-ERROR_PER_NOISE = 12.0  # what smooth noise adds to the expected error, which leaving parts out does not show
+# What smooth noise adds to the expected error, which leaving parts out does not show; a small r is told less well.
+ERROR_PER_NOISE, ERROR_PER_NOISE_OVER_SHIFT = 10.0, 0.5
 TELLING_VARIATION = 0.15  # share by which disparity must vary over a plane to tell the shift
 TELLING_AREA = 0.07  # of the picture
 DEFAULT_CONFIDENCE = 0.2  # of the default field of view
@@ -94,7 +95,7 @@ def _expected_error(samples: Samples, shift: Shift | None) -> float:
     if area < TELLING_AREA:
         return math.inf
     noise = sum(plane.area * plane.noise for plane in telling) / area
-    return math.hypot(shift.error / shift.value, ERROR_PER_NOISE * noise)
+    return math.hypot(shift.error / shift.value, (ERROR_PER_NOISE + ERROR_PER_NOISE_OVER_SHIFT / shift.value) * noise)
 
 
 def _variation(samples: Samples, plane: Plane) -> float:
