@@ -7,6 +7,8 @@ import numpy as np
 
 from .discontinuities import Discontinuities
 
+LEAST_PIXELS = 4  # of an island: less hangs in the air between two surfaces
+
 
 def label_areas(kept: np.ndarray, jumps: Discontinuities) -> np.ndarray:
     """Numbers the areas of pixels that are joined side by side without a jump: [rows, columns] int32, from 0.
@@ -42,9 +44,9 @@ def area_sizes(labels: np.ndarray) -> np.ndarray:
 
 
 def without_islands(kept: np.ndarray, jumps: Discontinuities, least_share: float) -> np.ndarray:
-    """`kept` without the areas that are smaller than `least_share` of the picture."""
+    """`kept` without the areas of less than `least_share` of the picture, or of a few pixels; 0 keeps all."""
     if least_share <= 0 or not kept.any():
         return kept
     labels = label_areas(kept, jumps)
-    large = area_sizes(labels) >= least_share * kept.size
+    large = area_sizes(labels) >= max(least_share * kept.size, LEAST_PIXELS)
     return kept & large[np.maximum(labels, 0)]

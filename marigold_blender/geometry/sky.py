@@ -2,7 +2,8 @@
 """Finds the sky in depth itself, and the dome it may be put on. Called by `surfaces`, and by scripts.
 
 Affine-invariant depth has no word for infinity: a sky is a plateau at its far end. So is the wall at the end of a room,
-but a wall touches the floor: depth runs up to it without a jump. A sky touches nothing.
+but a wall touches the floor: depth runs up to it without a jump. A sky touches nothing, and there is a gap in depth
+before it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from .discontinuities import Discontinuities
 from .islands import area_sizes, label_areas
 
 PLATEAU = 0.06  # of the depth range, below its far end: what is farther may be sky
+VALLEY = 0.095  # below the far end: from here to the plateau there is hardly anything, unless a wall runs up to it
+VALLEY_SHARE = 0.25  # of the sky's pixels
 LEAST_SHARE = 0.005  # of the picture, for a sky that is seen as such
 TOP = 0.02  # of the picture's height: the sky reaches into this strip
 FREE_BORDER = 0.7  # share of the plateau's border that must be a jump
+FADE = 2  # pixels
 DOME_RADIUS = 10.0  # times the far end of the depth
 
 
@@ -44,23 +48,38 @@ def find_sky(depth: np.ndarray, jumps: Discontinuities, kept: np.ndarray | None 
     count = int(labels.max()) + 1
     sizes = area_sizes(labels)
     border, free = np.zeros(count), np.zeros(count)
+    apart = _near_a_jump(jumps)
     sides = (
-        (labels[:, 1:], labels[:, :-1], border_across, jumps.across, kept[:, 1:] & kept[:, :-1]),
-        (labels[1:], labels[:-1], border_down, jumps.down, kept[1:] & kept[:-1]),
+        (labels[:, 1:], labels[:, :-1], border_across, apart[:, 1:] | apart[:, :-1], kept[:, 1:] & kept[:, :-1]),
+        (labels[1:], labels[:-1], border_down, apart[1:] | apart[:-1], kept[1:] & kept[:-1]),
     )
-    for after, before, is_border, jump, seen in sides:
+    for after, before, is_border, is_apart, seen in sides:
         counted = is_border & seen  # beside masked pixels nothing is known
         area = np.maximum(after, before)
         border += np.bincount(area[counted], minlength=count)
-        free += np.bincount(area[counted & jump], minlength=count)
+        free += np.bincount(area[counted & is_apart], minlength=count)
     is_free = free >= FREE_BORDER * border
     at_top = np.zeros(count, bool)
     strip = labels[: max(1, round(TOP * len(labels)))]
     at_top[strip[strip >= 0]] = True
     is_sky = is_free & at_top & (sizes >= LEAST_SHARE * depth.size)
-    if not is_sky.any():
+    before_it = np.count_nonzero(kept & (depth > 1 - VALLEY) & ~far)
+    if not is_sky.any() or before_it > VALLEY_SHARE * sizes[is_sky].sum():
         return np.zeros(depth.shape, bool)
     return far & (is_sky | is_free)[np.maximum(labels, 0)]
+
+
+def _near_a_jump(jumps: Discontinuities) -> np.ndarray:
+    """[rows, columns] bool: the pixels within reach of a jump; a network lets a sky's border fade."""
+    near = np.zeros((jumps.rows, jumps.columns), bool)
+    near[:, 1:] |= jumps.across
+    near[:, :-1] |= jumps.across
+    near[1:] |= jumps.down
+    near[:-1] |= jumps.down
+    for _ in range(FADE):
+        wide = np.pad(near, 1)
+        near = wide[1:-1, 1:-1] | wide[2:, 1:-1] | wide[:-2, 1:-1] | wide[1:-1, 2:] | wide[1:-1, :-2]
+    return near
 
 
 def dome_depth(camera: Camera, x: np.ndarray, y: np.ndarray, near: float, far: float) -> np.ndarray:

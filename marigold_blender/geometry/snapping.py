@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Puts what a network smears between two surfaces onto one of them. Called by `surfaces`.
 
-A decoder draws a jump as a ramp of two to four pixels. Its pixels belong to neither side: they would hang in the air as
+A decoder draws a jump as a ramp of two to six pixels. Its pixels belong to neither side: they would hang in the air as
 a fringe, or stretch the edge like rubber. On a ramp every pixel goes to the side whose disparity is closer to its own,
 which leaves one clean step.
 """
@@ -13,7 +13,8 @@ import numpy as np
 from .discontinuities import Discontinuities
 
 SMEAR_SHARE = 0.12  # of the jump: a link beside it that is steeper belongs to its ramp
-LONGEST_RAMP = 3  # pixels: what is longer is a surface seen at a glance, or steps that are really there
+LONGEST_RAMP = 8  # pixels: what is longer is a surface seen at a glance, or steps that are really there
+BESIDE = 3  # links on each side of a jump that may belong to its ramp
 
 
 def snap_ramps(disparity: np.ndarray, jumps: Discontinuities) -> np.ndarray:
@@ -32,11 +33,12 @@ def _snap_lines(disparity: np.ndarray, jump: np.ndarray) -> np.ndarray:
         return disparity
     slope = np.diff(disparity, axis=1)
     lines, links = np.nonzero(jump)
-    gap = disparity[lines, np.minimum(links + 3, columns - 1)] - disparity[lines, np.maximum(links - 2, 0)]
+    gap = disparity[lines, np.minimum(links + 1 + BESIDE, columns - 1)]
+    gap -= disparity[lines, np.maximum(links - BESIDE, 0)]
     ramp = jump.copy()
     for direction in (-1, 1):
         part = np.ones(len(links), bool)
-        for away in (1, 2):
+        for away in range(1, BESIDE + 1):
             beside = links + direction * away
             inside = (beside >= 0) & (beside < columns - 1)
             beside = np.clip(beside, 0, columns - 2)
