@@ -3,8 +3,8 @@
 
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
-from ..marigold_blender.geometry.solid_relief import SolidOptions
 from ..marigold_blender.scene.point_cloud import PointOptions
+from ..marigold_blender.scene.solid_object import SolidOptions
 
 
 class SolidProperties:

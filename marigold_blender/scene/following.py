@@ -25,14 +25,18 @@ def follow_depth(image: bpy.types.Image) -> None:
     """
     for mesh in bpy.data.meshes:
         if mesh.marigold.depth == image:
-            if mesh.marigold.live:
-                follow_in_modifiers(mesh, camera_of(image))
-            else:
-                place_vertices(mesh)
+            _follow_in_mesh(mesh)
     for camera in bpy.data.cameras:
         if camera.marigold.depth == image:
             aim_camera(camera)
     follow_in_passes(image)
+
+
+def _follow_in_mesh(mesh: bpy.types.Mesh) -> None:
+    properties = mesh.marigold
+    # Once its modifier has been applied, a live mesh is like any other.
+    if not (properties.live and follow_in_modifiers(mesh, camera_of(properties.depth))):
+        place_vertices(mesh)
 
 
 def place_vertices(mesh: bpy.types.Mesh) -> None:

@@ -57,12 +57,16 @@ def fill_grid(mesh: bpy.types.Mesh) -> None:
 
 
 def regenerate_grid(mesh: bpy.types.Mesh) -> None:
-    """Makes the grid of a live mesh anew, as dense as its property *Vertices* says; modifiers and materials stay."""
-    if mesh.library is not None or mesh.is_editmode:
+    """Makes the grid of a live mesh anew, as dense as its property *Vertices* says; modifiers and materials stay.
+
+    A mesh that is in Edit Mode, linked, or not a grid any more since its modifier was applied, stays as it is.
+    """
+    modifiers = live_modifiers_on(mesh)
+    if mesh.library is not None or mesh.is_editmode or not modifiers:
         return
     mesh.clear_geometry()
     fill_grid(mesh)
-    for modifier in live_modifiers_on(mesh):
+    for modifier in modifiers:
         set_grid_inputs(modifier, mesh)
 
 

@@ -32,10 +32,12 @@ def live_modifiers_on(mesh: bpy.types.Mesh) -> list[bpy.types.Modifier]:
     return [modifier for each in users if (modifier := find_live_modifier(each))]
 
 
-def follow_in_modifiers(mesh: bpy.types.Mesh, camera: Camera) -> None:
-    """Gives every live modifier on `mesh` the range and the camera of its depth image."""
-    for modifier in live_modifiers_on(mesh):
+def follow_in_modifiers(mesh: bpy.types.Mesh, camera: Camera) -> bool:
+    """Gives every live modifier on `mesh` the range and the camera of its depth image; False where there is none."""
+    modifiers = live_modifiers_on(mesh)
+    for modifier in modifiers:
         set_range_and_camera(modifier, mesh.marigold.depth, camera)
+    return bool(modifiers)
 
 
 def set_range_and_camera(modifier: bpy.types.Modifier, image: bpy.types.Image, camera: Camera) -> None:

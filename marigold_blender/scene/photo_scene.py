@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import bpy
 
-from ..errors import MarigoldError
 from ..geometry.discontinuities import DEFAULT_THRESHOLD
 from ..geometry.grid import DEFAULT_VERTICES
 from ..geometry.surfaces import LEAST_ISLAND, EdgeOptions, Sky
-from .depth_image import read_pixels, record_of
+from .depth_image import photo_of, read_pixels, record_of
 from .following import aim_camera
 from .live_mesh import add_live_modifier, live_grid_mesh
 from .material import Shading, photo_material
 from .mesh import Mode, mesh_from_grid
 from .photo_grids import Density, add_background, photo_grids
+from .placing import add_to_scene
 from .self_calibrated import standing
 from .versions import set_pixel_filter
 
@@ -75,12 +75,7 @@ def build_photo_scene(
     Raises:
         MarigoldError: not a depth image, its pixels or photo are gone, or nothing of it is valid (`bad_input`).
     """
-    record = record_of(depth_image)
-    photo = depth_image.marigold.photo
-    if photo is None:
-        raise MarigoldError(
-            "bad_input", f"The photo of “{depth_image.name}” has been removed: estimate the depth again."
-        )
+    record, photo = record_of(depth_image), photo_of(depth_image)
     scene = context.scene
     behind = None
     if options.live:
@@ -91,20 +86,16 @@ def build_photo_scene(
         )
         mesh, behind = mesh_from_grid(record.name, grids.front, depth_image, options.mode), grids.behind
     mesh.materials.append(photo_material(photo, options.shading, scene))
-    collection = bpy.data.collections.new(record.name)
-    scene.collection.children.link(collection)
     mesh_object = bpy.data.objects.new(record.name, mesh)
     camera_object = bpy.data.objects.new(f"{record.name} camera", _camera(depth_image, photo, options.mode))
     # The mesh is in camera space and stands where the camera stands, but is not its child: moving the camera aside must
     # show the depth, and moving the mesh must not take the camera along.
-    for built in (mesh_object, camera_object):
-        collection.objects.link(built)
-        built.matrix_world = standing(depth_image, options.mode)
+    mesh_object.matrix_world = camera_object.matrix_world = standing(depth_image, options.mode)
+    add_to_scene(context, record.name, mesh_object, camera_object)
     if options.live:
         add_live_modifier(mesh_object, options.edge_threshold)
     add_background(mesh_object, behind)
     depth_image.use_fake_user = False  # the mesh uses it now; when the user deletes the mesh, it may go
-    _select_only(context, scene, mesh_object)
     if options.match_render:
         match_render(scene, camera_object, photo)
     return mesh_object
@@ -121,14 +112,6 @@ def _camera(depth_image: bpy.types.Image, photo: bpy.types.Image, mode: Mode) ->
     background.alpha = 1.0
     camera.show_background_images = True
     return camera
-
-
-def _select_only(context: bpy.types.Context, scene: bpy.types.Scene, selected: bpy.types.Object) -> None:
-    view_layer = context.view_layer if context.view_layer.id_data == scene else scene.view_layers[0]
-    view_layer.update()  # the new objects are in it only from now on
-    for other in view_layer.objects:
-        other.select_set(other == selected, view_layer=view_layer)
-    view_layer.objects.active = selected
 
 
 def match_render(scene: bpy.types.Scene, camera: bpy.types.Object, photo: bpy.types.Image) -> None:

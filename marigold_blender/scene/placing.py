@@ -3,18 +3,7 @@
 
 from __future__ import annotations
 
-import math
-
 import bpy
-from mathutils import Matrix
-
-EYE_HEIGHT = 1.6  # of someone who stands on the scene's floor
-UPRIGHT = Matrix.Rotation(math.radians(90), 4, "X")  # from looking down, as new cameras do, to looking along +Y
-
-
-def before_the_camera() -> Matrix:
-    """Where camera space stands in the world: at eye height, looking along +Y."""
-    return Matrix.Translation((0, 0, EYE_HEIGHT)) @ UPRIGHT
 
 
 def add_to_scene(context: bpy.types.Context, name: str, *objects: bpy.types.Object) -> None:

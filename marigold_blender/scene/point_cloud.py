@@ -15,7 +15,8 @@ from .depth_image import photo_of, read_pixels, record_of
 from .following import DEPTH_ATTRIBUTE, place_vertices
 from .images import array_from_image
 from .mesh import Mode, fill_mesh
-from .placing import add_to_scene, before_the_camera
+from .placing import add_to_scene
+from .self_calibrated import standing
 from .versions import new_point_cloud, node_tree_of, set_emission_sampling_none
 
 COLOUR_ATTRIBUTE = "Col"  # the name that Blender's own importers and exporters of points use
@@ -67,7 +68,7 @@ def build_points(context: bpy.types.Context, depth_image: bpy.types.Image, optio
         data = cloud
     data.materials.append(_colour_material(name))
     built = bpy.data.objects.new(name, data)
-    built.matrix_world = before_the_camera()
+    built.matrix_world = standing(depth_image, options.mode)
     add_to_scene(context, name, built)
     return built
 

@@ -75,9 +75,10 @@ def test_build_mesh_uses_the_depth_that_is_there(china):
 def test_near_and_far_move_the_vertices_at_once(china):
     bpy.ops.marigold.photo_to_scene(filepath=str(china), preset="DRAFT", vertices=1000)
     mesh = bpy.context.view_layer.objects.active.data
-    before = positions(mesh)
-    mesh.marigold.depth.marigold.near = 2.0
-    mesh.marigold.depth.marigold.far = 8.0  # twice 1 and 4: everything is twice as far
+    before, depth = positions(mesh), mesh.marigold.depth.marigold
+    near, far = depth.near, depth.far
+    depth.far = 2 * far
+    depth.near = 2 * near
     assert np.allclose(positions(mesh), 2 * before, rtol=1e-5)
 
 
