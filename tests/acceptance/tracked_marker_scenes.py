@@ -109,6 +109,9 @@ def measure(number: int, scratch: Path) -> dict[str, Any]:
     seen = [t for t in clip.tracking.tracks if t.has_bundle and on_true_depth(t, valid)]
     if len(seen) < MARKERS:
         return {"problem": f"{len(seen)} markers"}
+    reconstructed = [
+        -(first.inverted() @ track.bundle).z * unit / metric[pixel_of(track.markers.find_frame(1))] for track in seen
+    ]
     chosen = {seen[index].name for index in rng.choice(len(seen), MARKERS, replace=False)}
     remove_tracks(clip, lambda track: track.name not in chosen)
     for track in list(clip.tracking.tracks)[:WRONG]:
@@ -119,6 +122,7 @@ def measure(number: int, scratch: Path) -> dict[str, Any]:
     estimated = found.near + (metric - metric[valid].min()) / np.ptp(metric[valid]) * (found.far - found.near)
     return {
         "median_error": float(np.median(np.abs(estimated / metric - 1)[valid])),
+        "markers_own_error": float(np.median(np.abs(np.array(reconstructed) - 1))),
         "solve_error_px": reconstruction.average_error,
         "inliers": found.inliers,
         "expected_error": found.expected_error,
@@ -149,7 +153,12 @@ def on_true_depth(track: bpy.types.MovieTrackingTrack, valid: np.ndarray) -> boo
     marker = track.markers.find_frame(1)
     if marker is None or marker.mute or not all(0 < part < 1 for part in marker.co):
         return False
-    return bool(valid[int((1 - marker.co[1]) * HEIGHT), int(marker.co[0] * WIDTH)])
+    return bool(valid[pixel_of(marker)])
+
+
+def pixel_of(marker: bpy.types.MovieTrackingMarker) -> tuple[int, int]:
+    """Row and column."""
+    return int((1 - marker.co[1]) * HEIGHT), int(marker.co[0] * WIDTH)
 
 
 def depth_image(metric: np.ndarray, valid: np.ndarray, folder: Path) -> bpy.types.Image:

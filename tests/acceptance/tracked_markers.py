@@ -24,6 +24,7 @@ def tracked_markers() -> dict[str, Any]:
         "not_solved": {name: scene["problem"] for name, scene in scenes.items() if "problem" in scene},
         "median_error": float(np.median(errors)),
         "highest_error": max(errors),
+        "markers_own_error": {name: scene["markers_own_error"] for name, scene in solved.items()},
         "solve_error_px": float(np.median([scene["solve_error_px"] for scene in solved.values()])),
         "inliers": [scene["inliers"] for scene in solved.values()],
         "errors": {name: scene["median_error"] for name, scene in solved.items()},
