@@ -24,7 +24,7 @@ USUAL_SHIFTS = (0.03, 0.1, 0.3, 1.0, 3.0)  # of the range: tried where there are
 STARTS = 6
 APART = 0.15  # shifts are different starts when they differ by this share
 ROUNDS = 3
-PLANE_COST = 0.02  # what a plane must tell to be worth assuming it
+PLANE_COST = 0.06  # what a plane must tell to be worth assuming it
 
 
 @dataclass(frozen=True)
