@@ -24,7 +24,7 @@ def main() -> None:
     )
     bpy.ops.extensions.package_install_files(filepath=done.stdout.strip(), repo="user_default", enable_on_install=True)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    bpy.ops.marigold.photo_to_scene(filepath=str(PHOTO), preset="BALANCED", match_render=True)
+    bpy.ops.marigold.photo_to_scene(filepath=str(PHOTO), preset="BALANCED", sky="KEEP", match_render=True)
     depth = bpy.context.view_layer.objects.active.data.marigold.depth
     photo = _pixels(depth.marigold.photo)[..., :3]
     result = {}
