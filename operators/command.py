@@ -37,6 +37,8 @@ def photo(options: argparse.Namespace) -> int:
             mode=options.mode,
             shading=options.shading,
             vertices=options.vertices,
+            triangles=options.triangles,
+            live=options.live,
             match_render=True,
         )
         bpy.ops.wm.save_as_mainfile(filepath=str(output), compress=True)
@@ -64,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--mode", type=str.upper, choices=["PERSPECTIVE", "RELIEF"], default="PERSPECTIVE")
     command.add_argument("--shading", type=str.upper, choices=["EMISSION", "PRINCIPLED"], default="EMISSION")
     command.add_argument("--vertices", type=int, default=200_000, help="vertices of the mesh before cutting")
+    command.add_argument("--triangles", type=int, default=0, help="as few triangles: more where it is rough (0: quads)")
+    command.add_argument("--live", action="store_true", help="a live mesh, whose modifier has the controls")
     command = commands.add_parser("dof", help="focus a photo after the fact")
     add_depth_of_field_arguments(command)
     command.set_defaults(run=depth_of_field_command.run)
