@@ -2,7 +2,8 @@
 """Metric depth from a file: a Z pass as Blender and other renderers save it, or an array. Called by `calibrating`.
 
 Blender's own reader shows channels called Z as black and those of files with several layers not at all, so this reads
-OpenEXR itself: scan lines, uncompressed or by ZIP, as Blender writes them ("OpenEXR File Layout", openexr.com).
+OpenEXR itself: scan lines in one part or several, uncompressed or by ZIP, as Blender writes them ("OpenEXR File
+Layout", openexr.com).
 """
 
 from __future__ import annotations
@@ -56,23 +57,35 @@ def _read_exr(path: Path) -> np.ndarray:
     magic, version = struct.unpack_from("<Ii", data)
     if magic != MAGIC:
         raise MarigoldError("bad_input", f"“{path}” is neither .exr nor .npy: choose a file with metric depth.")
-    attributes, place = _attributes(data)
-    compression = attributes["compression"][0]
-    if version & (TILED | DEEP | MULTI_PART) or compression not in LINES_OF_BLOCK:
+    multi_part = bool(version & MULTI_PART)
+    parts, place = _headers(data, multi_part)
+    named = [
+        (f"{part.get('name', b'').decode()}.{channel}", index, number)
+        for index, part in enumerate(parts)
+        for number, (channel, _) in enumerate(_channels(part["channels"]))
+    ]
+    _, wanted, number = named[_distance_channel([name for name, _, _ in named], path)]
+    compression = parts[wanted]["compression"][0]
+    flat = parts[wanted].get("type", b"scanlineimage").rstrip(b"\0") == b"scanlineimage"
+    if version & (TILED | DEEP) or not flat or compression not in LINES_OF_BLOCK:
         raise MarigoldError(
-            "bad_input",
-            f"“{path}” is tiled, of several parts, or not compressed by ZIP: save it as Blender's ZIP (lossless) EXR.",
+            "bad_input", f"“{path}” is tiled, or not compressed by ZIP: save it as Blender's ZIP (lossless) EXR."
         )
-    left, top, right, bottom = struct.unpack("<4i", attributes["dataWindow"])
+    place += 8 * sum(_blocks(part) for part in parts[:wanted])
+    offsets = struct.unpack_from(f"<{_blocks(parts[wanted])}Q", data, place)
+    return _read_channel(data, parts[wanted], number, [offset + 4 * multi_part for offset in offsets])
+
+
+def _read_channel(data: bytes, part: dict[str, bytes], number: int, offsets: list[int]) -> np.ndarray:
+    """One channel of a part whose blocks begin at `offsets`."""
+    left, top, right, bottom = struct.unpack("<4i", part["dataWindow"])
     width, height = right - left + 1, bottom - top + 1
-    channels = list(_channels(attributes["channels"]))
-    wanted = _distance_channel([name for name, _ in channels], path)
+    channels = list(_channels(part["channels"]))
     starts = np.cumsum([0, *(kind.itemsize * width for _, kind in channels)])
-    start, kind = int(starts[wanted]), channels[wanted][1]
+    start, kind = int(starts[number]), channels[number][1]
     depth = np.full((height, width), np.nan, np.float32)
-    lines = LINES_OF_BLOCK[compression]
-    blocks = -(-height // lines)
-    for offset in struct.unpack_from(f"<{blocks}Q", data, place):
+    lines = LINES_OF_BLOCK[part["compression"][0]]
+    for offset in offsets:
         first, size = struct.unpack_from("<2i", data, offset)
         count = min(lines, bottom - first + 1)
         block = data[offset + 8 : offset + 8 + size]
@@ -84,16 +97,29 @@ def _read_exr(path: Path) -> np.ndarray:
     return depth
 
 
-def _attributes(data: bytes) -> tuple[dict[str, bytes], int]:
-    """The header's attributes, and where the header ends."""
-    found, place = {}, 8
-    while data[place]:
-        name_end = data.index(b"\0", place)
-        kind_end = data.index(b"\0", name_end + 1)
-        (size,) = struct.unpack_from("<i", data, kind_end + 1)
-        found[data[place:name_end].decode()] = data[kind_end + 5 : kind_end + 5 + size]
-        place = kind_end + 5 + size
-    return found, place + 1
+def _blocks(part: dict[str, bytes]) -> int:
+    """How many blocks a part has."""
+    if "chunkCount" in part:
+        return int(struct.unpack("<i", part["chunkCount"])[0])
+    _, top, _, bottom = struct.unpack("<4i", part["dataWindow"])
+    return -(-(bottom - top + 1) // LINES_OF_BLOCK.get(part["compression"][0], 1))
+
+
+def _headers(data: bytes, multi_part: bool) -> tuple[list[dict[str, bytes]], int]:
+    """The attributes of every part, and where the headers end."""
+    parts: list[dict[str, bytes]] = []
+    place = 8
+    while not parts or (multi_part and data[place]):
+        found: dict[str, bytes] = {}
+        while data[place]:
+            name_end = data.index(b"\0", place)
+            kind_end = data.index(b"\0", name_end + 1)
+            (size,) = struct.unpack_from("<i", data, kind_end + 1)
+            found[data[place:name_end].decode()] = data[kind_end + 5 : kind_end + 5 + size]
+            place = kind_end + 5 + size
+        parts.append(found)
+        place += 1
+    return parts, place + multi_part
 
 
 def _channels(data: bytes) -> Iterator[tuple[str, np.dtype]]:

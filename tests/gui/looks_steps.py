@@ -1,7 +1,6 @@
 """Steps in a real window: every panel in both themes and in a narrow sidebar; how long each draw takes."""
 
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
 from driving import run
+from looks import watch_draws
 
 PHOTO = sys.argv[sys.argv.index("--") + 2]
 MODULE = "bl_ext.user_default.marigold_depth"
@@ -69,15 +69,6 @@ def steps(window):
     window.report["draws"] = {name: sorted(seconds) for name, seconds in took.items()}
 
 
-def watch_draws(classes):
-    """Note how long each draw function takes, in seconds of its thread, by the class's name."""
-    took = {}
-    for cls in classes:
-        if hasattr(cls, "draw"):
-            cls.draw = timed(cls.draw, took.setdefault(cls.__name__, []))
-    return took
-
-
 def show_alone(name, classes):
     """Show one section open and none of the others: where a closed one's header is to be clicked cannot be asked."""
     for cls in classes:
@@ -86,15 +77,6 @@ def show_alone(name, classes):
             if cls.__name__ == name:
                 content = {key: value for key, value in vars(cls).items() if key in ("bl_label", "draw")}
                 bpy.utils.register_class(type(f"{name}_open", cls.__bases__, content))
-
-
-def timed(draw, seconds):
-    def call(self, context):  # Blender counts the arguments: two
-        started = time.thread_time()
-        draw(self, context)
-        seconds.append(time.thread_time() - started)
-
-    return call
 
 
 run(steps)
