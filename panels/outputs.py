@@ -25,7 +25,7 @@ class MARIGOLD_PT_live_view3d(In3DView, bpy.types.Panel):
         column = settings_column(self.layout)
         column.use_property_decorate = True
         for socket in live_sockets.SOCKETS:
-            if not socket.hidden and socket.kind != "Image":
+            if socket.panel == live_sockets.SURFACE:  # range and camera stand above: they are the depth image's
                 owner, path = modifier_input(modifier, socket.name)
                 column.prop(owner, path, text=socket.name)
         column.prop(context.object.data.marigold, "vertices")
