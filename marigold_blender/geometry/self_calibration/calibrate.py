@@ -15,7 +15,7 @@ from .fitting import Plane
 from .floor import find_floor
 from .result import FocalOrigin, FoundPlane, SelfCalibration, Vector
 from .right_angles import SURE_ERROR, Focal, focal_from_right_angles, normals
-from .samples import Samples, take_samples, usable_pixels
+from .samples import Samples, take_samples
 from .shift import Shift, find_shift
 
 SAMPLES = 4000
@@ -51,7 +51,7 @@ def self_calibrate(
     """
     height, width = depth.shape
     centre = principal_point or (width / 2, height / 2)
-    samples = take_samples(depth, usable_pixels(depth, valid), centre, uncertainty, SAMPLES)
+    samples = take_samples(depth, valid, centre, uncertainty, SAMPLES)
     shift = find_shift(samples, np.random.default_rng(SEED)) if samples.total > 0 else None
     planes = shift.planes if shift else []
     focal, origin, focal_confidence = _choose_focal(samples, planes, focal_px)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LOOKED_AT = 250_000  # pixels that are enough to see whether the ends are flattened
 PLATEAU_SHARE = 0.003  # of the valid pixels: more of them at one end of the range were clipped there
 PLATEAU_WIDTH = 1e-5  # of the range
 CLIPPED_MARGIN = 0.015  # of the range: noise lifts clipped pixels off the end where they were clipped
@@ -47,23 +48,25 @@ class Samples:
         return float(self.weight.sum())
 
 
-def usable_pixels(depth: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-    """Where depth [H, W] counts, [H, W] bool: valid, finite, and not flattened by clipping at an end of the range."""
-    usable = np.isfinite(depth) if valid is None else np.isfinite(depth) & valid
-    values = depth[usable]
+def depths_that_count(depth: np.ndarray, valid: np.ndarray | None) -> tuple[float, float]:
+    """Between which values depth [H, W] counts: what clipping flattened at an end of the range lies outside."""
+    step = max(1, round(float(np.sqrt(depth.size / LOOKED_AT))))
+    some = depth[::step, ::step]
+    values = some[np.isfinite(some) if valid is None else np.isfinite(some) & valid[::step, ::step]]
     if values.size == 0:
-        return usable
-    low, high = values.min(), values.max()
-    with np.errstate(invalid="ignore"):
-        for from_end in (depth - low, high - depth):
-            if (usable & (from_end <= PLATEAU_WIDTH * (high - low))).sum() > PLATEAU_SHARE * values.size:
-                usable = usable & (from_end > CLIPPED_MARGIN * (high - low))
-    return usable
+        return -np.inf, np.inf
+    low, high = float(values.min()), float(values.max())
+    width, margin = PLATEAU_WIDTH * (high - low), CLIPPED_MARGIN * (high - low)
+    least = PLATEAU_SHARE * values.size
+    return (
+        low + margin if (values <= low + width).sum() > least else -np.inf,
+        high - margin if (values >= high - width).sum() > least else np.inf,
+    )
 
 
 def take_samples(
     depth: np.ndarray,
-    usable: np.ndarray,
+    valid: np.ndarray | None,
     principal_point: tuple[float, float],
     uncertainty: np.ndarray | None,
     count: int,
@@ -74,7 +77,7 @@ def take_samples(
     edge lies on neither side of it.
 
     Args:
-        depth: [H, W]; usable: [H, W] bool, see `usable_pixels`.
+        depth: [H, W], not finite where there is none; valid: [H, W] bool, or None.
         principal_point: in pixels, pixel centres at + 0.5.
         uncertainty: [H, W], as a share of the depth range, or None.
     """
@@ -82,12 +85,16 @@ def take_samples(
     step = max(1, round(float(np.sqrt(height * width / count))))
     ys, xs = np.arange(step // 2, height, step), np.arange(step // 2, width, step)
     picked = depth[np.ix_(ys, xs)].astype(np.float64).ravel()
-    weight = usable[np.ix_(ys, xs)].ravel().astype(np.float64)
+    low, high = depths_that_count(depth, valid)
+    usable = np.isfinite(picked) & (picked >= low) & (picked <= high)
+    if valid is not None:
+        usable &= valid[np.ix_(ys, xs)].ravel()
+    weight = usable.astype(np.float64)
     counted = picked[weight > 0]
     lowest, span = 0.0, 1.0
     if counted.size:
-        low, high = np.percentile(counted, SPAN_QUANTILES)
-        lowest, span = float(counted.min()), float(max(high - low, 1e-12))
+        nearest, farthest = np.percentile(counted, SPAN_QUANTILES)
+        lowest, span = float(counted.min()), float(max(farthest - nearest, 1e-12))
     if uncertainty is not None:
         weight *= _trust(uncertainty[np.ix_(ys, xs)].ravel(), weight > 0)
     unit_px = max(height, width) / 2
