@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 FocalOrigin = Literal["given", "right angles", "default"]
@@ -28,6 +28,9 @@ class FoundPlane:
     normal: Vector
     offset: float
     area: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"normal": list(self.normal), "offset": self.offset, "area": self.area}
 
     def with_focal(self, factor: float) -> FoundPlane:
         """The same plane of the depth map when the focal length is `factor` times what it was found with."""
@@ -70,8 +73,9 @@ class SelfCalibration:
         return near * scale, far * scale
 
     def to_json(self) -> dict[str, Any]:
-        values = asdict(self)
-        return {"floor_plane" if key == "floor" else key: value for key, value in values.items()}
+        values = {key: value for key, value in vars(self).items() if key not in {"floor", "planes"}}
+        floor = self.floor.to_json() if self.floor else None
+        return {**values, "floor_plane": floor, "planes": [plane.to_json() for plane in self.planes]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> SelfCalibration:
