@@ -70,18 +70,18 @@ def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, depth: bp
     calibration, note = stored
     column = layout.column(align=True)
     icon = "CHECKMARK" if calibration.confidence >= 0.4 else "ERROR"
-    column.label(text=f"{SOURCES[calibration.method]}: {calibration.trust}", icon=icon)
+    column.label(
+        text=f"{SOURCES[calibration.method]}: {calibration.trust}, {100 * calibration.confidence:.0f} %", icon=icon
+    )
     column.label(text=figures(calibration), icon="BLANK1")
     if note:
         paragraph(layout, context, note, icon="INFO")
 
 
 def figures(calibration) -> str:
-    """“18 of 20 agree within 0.8 %, confidence 92 %”; of a picture's planes “within 4 %, confidence 87 %”."""
-    if calibration.method == "SELF":
-        return f"within {100 * calibration.residual:.2g} %, confidence {100 * calibration.confidence:.0f} %"
-    agree = f"{calibration.inliers} of {calibration.count} agree within {100 * calibration.residual:.2g} %"
-    return f"{agree}, confidence {100 * calibration.confidence:.0f} %"
+    """“18 of 20 agree within 0.8 %”; of a picture's planes “within 4 %”."""
+    within = f"within {max(100 * calibration.residual, 0.01):.2g} %"
+    return within if calibration.method == "SELF" else f"{calibration.inliers} of {calibration.count} agree {within}"
 
 
 def draw_places(
