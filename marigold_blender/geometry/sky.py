@@ -19,8 +19,10 @@ VALLEY = 0.095  # below the far end: from here to the plateau there is hardly an
 VALLEY_SHARE = 0.25  # of the sky's pixels
 LEAST_SHARE = 0.005  # of the picture, for a sky that is seen as such
 TOP = 0.02  # of the picture's height: the sky reaches into this strip
-FREE_BORDER = 0.7  # share of the plateau's border that must be a jump
-FADE = 2  # pixels
+FREE_BORDER = 0.8  # share of the plateau's border that must be a jump
+FREE_GAP = 0.7  # the same of other parts, once there is a sky
+FADE = 2  # pixels at most, and as many as there are in
+FADE_SHARE = 1 / 64  # of the picture's width
 DOME_RADIUS = 10.0  # times the far end of the depth
 
 
@@ -58,15 +60,14 @@ def find_sky(depth: np.ndarray, jumps: Discontinuities, kept: np.ndarray | None 
         area = np.maximum(after, before)
         border += np.bincount(area[counted], minlength=count)
         free += np.bincount(area[counted & is_apart], minlength=count)
-    is_free = free >= FREE_BORDER * border
     at_top = np.zeros(count, bool)
     strip = labels[: max(1, round(TOP * len(labels)))]
     at_top[strip[strip >= 0]] = True
-    is_sky = is_free & at_top & (sizes >= LEAST_SHARE * depth.size)
+    is_sky = (free >= FREE_BORDER * border) & at_top & (sizes >= LEAST_SHARE * depth.size)
     before_it = np.count_nonzero(kept & (depth > 1 - VALLEY) & ~far)
     if not is_sky.any() or before_it > VALLEY_SHARE * sizes[is_sky].sum():
         return np.zeros(depth.shape, bool)
-    return far & (is_sky | is_free)[np.maximum(labels, 0)]
+    return far & (is_sky | (free >= FREE_GAP * border))[np.maximum(labels, 0)]
 
 
 def _near_a_jump(jumps: Discontinuities) -> np.ndarray:
@@ -76,7 +77,7 @@ def _near_a_jump(jumps: Discontinuities) -> np.ndarray:
     near[:, :-1] |= jumps.across
     near[1:] |= jumps.down
     near[:-1] |= jumps.down
-    for _ in range(FADE):
+    for _ in range(min(FADE, int(jumps.columns * FADE_SHARE))):
         wide = np.pad(near, 1)
         near = wide[1:-1, 1:-1] | wide[2:, 1:-1] | wide[:-2, 1:-1] | wide[1:-1, 2:] | wide[1:-1, :-2]
     return near
