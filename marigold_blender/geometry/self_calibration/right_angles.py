@@ -20,7 +20,7 @@ USUAL_FOCAL, USUAL_SPREAD = 2.0, 0.6  # 53 degrees, give or take a factor of 1.8
 PRIOR_VOTE = 0.03
 LEAST_VOTE = 0.03
 LEAST_AREA = 0.02
-FINEST_DEG, DEG_PER_NOISE, COARSEST_DEG = 0.5, 250.0, 4.0  # how exactly a right angle is met, by the planes' noise
+FINEST_DEG, DEG_PER_NOISE, COARSEST_DEG = 0.5, 600.0, 8.0  # how exactly a right angle is met, by the planes' noise
 FLAT, BENT = 3e-4, 3.0  # noise that is flat in any case; that of a bent surface, in times the least
 SURE_ERROR = 0.08
 
