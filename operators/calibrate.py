@@ -10,19 +10,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene.calibrating import Known, calibrate, known_of, metres_per_unit
 from ..marigold_blender.scene.calibration_inputs import MEASURES, METHODS, UNITS
-from ..marigold_blender.scene.depth_image import is_depth_image
-
-
-def named_depth(name: str) -> bpy.types.Image:
-    """The depth image of that name.
-
-    Raises:
-        MarigoldError: there is none (`bad_input`).
-    """
-    image = bpy.data.images.get(name)
-    if image is None or not is_depth_image(image):
-        raise MarigoldError("bad_input", f"“{name}” is not a depth image: estimate depth first.")
-    return image
+from ..marigold_blender.scene.depth_image import named_depth
 
 
 class MARIGOLD_OT_calibrate_depth(bpy.types.Operator):

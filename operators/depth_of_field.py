@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene import depth_of_field_sockets as names
-from ..marigold_blender.scene.depth_image import is_depth_image, is_of_render
+from ..marigold_blender.scene.depth_image import is_of_render, named_depth
 from ..marigold_blender.scene.depth_of_field import add_pass, connect_fog_ray, remove_pass
 from ..marigold_blender.scene.depth_of_field_best import is_best, is_clip_pass, show_nodes
 from ..marigold_blender.scene.depth_of_field_group import Aperture, aperture_of
@@ -172,9 +172,7 @@ class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
                     "bad_input", "There is no depth yet: estimate the depth of a photo, or add a camera to render."
                 )
             return None
-        depth = bpy.data.images.get(self.depth)
-        if depth is None or not is_depth_image(depth):
-            raise MarigoldError("bad_input", f"“{self.depth}” is not a depth image: estimate depth first.")
+        depth = named_depth(self.depth)
         has_z_pass = scene.camera is not None and any(layer.use_pass_z for layer in scene.view_layers)
         return None if is_of_render(depth) and has_z_pass else depth
 

@@ -5,8 +5,8 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.scene.depth_image import named_depth
 from ..marigold_blender.scene.known_places import add_length, add_point
-from .calibrate import named_depth
 from .focus import place_under
 
 KINDS = [

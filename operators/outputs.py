@@ -2,42 +2,16 @@
 """`marigold.build_solid` and `marigold.build_points`: a depth image as a closed solid, and as points."""
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, StringProperty
+from bpy.props import EnumProperty, FloatProperty
 
-from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.scene.depth_image import is_depth_image
 from ..marigold_blender.scene.point_cloud import PointOptions, build_points
 from ..marigold_blender.scene.properties import MODES
 from ..marigold_blender.scene.solid_object import build_solid
-from .scene_settings import fill_unset
+from .from_depth import FromDepth
 from .solid_properties import PointProperties, SolidProperties
 
 
-class OutputOperator:
-    """What both share: the depth image they are built from, and how they fail."""
-
-    bl_options = {"UNDO"}
-
-    depth: StringProperty(name="Depth", description="Name of the depth image")
-
-    def invoke(self, context, event):
-        fill_unset(self, context.scene.marigold)
-        return self.execute(context)
-
-    def execute(self, context):
-        depth = bpy.data.images.get(self.depth)
-        try:
-            if depth is None or not is_depth_image(depth):
-                raise MarigoldError("bad_input", f"“{self.depth}” is not a depth image: estimate depth first.")
-            made = self.build(context, depth)
-        except MarigoldError as error:
-            self.report({"ERROR"}, error.message)
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Made {made.name}")
-        return {"FINISHED"}
-
-
-class MARIGOLD_OT_build_solid(OutputOperator, SolidProperties, bpy.types.Operator):
+class MARIGOLD_OT_build_solid(FromDepth, SolidProperties, bpy.types.Operator):
     bl_idname = "marigold.build_solid"
     bl_label = "Build Solid"
     bl_description = "Build a closed solid from a depth image, for printing or milling: relief, border, walls and base"
@@ -46,7 +20,7 @@ class MARIGOLD_OT_build_solid(OutputOperator, SolidProperties, bpy.types.Operato
         return build_solid(context, depth, self.solid_options())
 
 
-class MARIGOLD_OT_build_points(OutputOperator, PointProperties, bpy.types.Operator):
+class MARIGOLD_OT_build_points(FromDepth, PointProperties, bpy.types.Operator):
     bl_idname = "marigold.build_points"
     bl_label = "Build Points"
     bl_description = "Build points from a depth image, with the photo's colours and the depth as attributes"

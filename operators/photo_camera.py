@@ -5,8 +5,8 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..marigold_blender.errors import MarigoldError
+from ..marigold_blender.scene.depth_image import named_depth
 from ..marigold_blender.scene.scene_camera import camera_from_metadata, camera_of_crop, scene_camera
-from .calibrate import named_depth
 
 
 class MARIGOLD_OT_set_photo_camera(bpy.types.Operator):

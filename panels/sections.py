@@ -140,7 +140,7 @@ class MARIGOLD_PT_mesh_view3d(In3DView, MeshPanel, bpy.types.Panel):
 
 
 class MARIGOLD_PT_mesh_image(InImageEditor, MeshPanel, bpy.types.Panel):
-    pass
+    bl_options = {"DEFAULT_CLOSED"}  # who works on the picture needs Depth of Field in reach
 
 
 class MARIGOLD_PT_edges_view3d(In3DView, EdgesPanel, bpy.types.Panel):

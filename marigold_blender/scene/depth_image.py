@@ -108,6 +108,18 @@ def is_depth_image(image: bpy.types.Image) -> bool:
     return bool(image.marigold.record)
 
 
+def named_depth(name: str) -> bpy.types.Image:
+    """The depth image of that name.
+
+    Raises:
+        MarigoldError: there is none (`bad_input`).
+    """
+    image = bpy.data.images.get(name)
+    if image is None or not is_depth_image(image):
+        raise MarigoldError("bad_input", f"“{name}” is not a depth image: estimate depth first.")
+    return image
+
+
 def is_of_render(image: bpy.types.Image) -> bool:
     """Whether a depth image was estimated from the Render Result, which may have a true Z pass."""
     return Path(record_of(image).source).name == RENDER_FILE

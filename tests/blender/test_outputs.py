@@ -153,6 +153,8 @@ def build(what, depth):
     ],
 )
 def test_the_standard_exporters_take_it(depth, tmp_path, what, format_):
+    if format_ == "glb" and bpy.app.version < (4, 5, 0):
+        pytest.skip("after its glTF exporter has run once, the bpy 4.2 module crashes when the interpreter ends")
     built = build(what, depth)
     shown = built.evaluated_get(bpy.context.evaluated_depsgraph_get())
     extent, faces = np.array(shown.dimensions), len(shown.data.polygons)
