@@ -20,7 +20,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTO = Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
-ASIDE = 0.22  # how far the second camera stands to the right, as a share of the distance to the middle of the scene
+ASIDE = 0.12  # how far the second camera stands to the right, as a share of the distance to the middle of the scene
 SAMPLES = 16
 
 
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
             bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
             bpy.context.preferences.filepaths.save_version = 0  # no scene.blend1 beside it
             bpy.ops.marigold.estimate_depth(filepath=str(PHOTO), preset="BEST", output=str(folder.absolute()))
-            bpy.ops.marigold.build_mesh(depth="china depth", match_render=True)
+            bpy.ops.marigold.build_mesh(depth="china depth", sky="KEEP", fill=True, match_render=True)
             bpy.ops.wm.save_as_mainfile(filepath=str(folder.absolute() / "scene.blend"), compress=True)
             pictures = _render_both(bpy, folder.absolute())
         Image.fromarray(np.concatenate(pictures, axis=1)).save(folder / "render.png")
