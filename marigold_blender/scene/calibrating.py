@@ -19,6 +19,7 @@ from ..geometry.calibration import Calibration, Method, fit_scale_and_shift
 from ..geometry.calibration_by_lengths import MeasuredLengths, fit_to_lengths
 from ..geometry.camera import Camera
 from ..geometry.self_calibration.calibrate import self_calibrate
+from ..geometry.self_calibration.result import SelfCalibration
 from ..geometry.unprojection import unproject
 from .depth_image import DepthPixels, read_pixels, record_of
 from .following import camera_of
@@ -27,7 +28,7 @@ from .known_places import depth_at, in_pixels, lattice
 from .metric_file import read_metric_depth
 from .scene_camera import SAME_SHAPE, chosen_camera, clip_camera, scene_camera
 from .seen_geometry import seen_distances
-from .self_calibrated import calibration_from, note_of
+from .self_calibrated import calibration_from, note_of, stored_self_calibration
 from .tracked_markers import marker_distances
 
 FEWEST_SEEN = 10
@@ -204,17 +205,31 @@ def _by_file(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPi
 
 
 def _by_itself(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
+    found = _found_by_the_worker(image) or _found_here(image, pixels)
+    return Found(calibration_from(found, metres_per_unit(context.scene)), note=note_of(found))
+
+
+def _found_by_the_worker(image: bpy.types.Image) -> SelfCalibration | None:
+    """What stands in the record, as long as the camera is the one that it was found with: at once, not in a second."""
+    camera, stored = camera_of(image), stored_self_calibration(record_of(image))
+    centred = math.isclose(camera.cx, camera.width / 2, rel_tol=1e-4) and math.isclose(
+        camera.cy, camera.height / 2, rel_tol=1e-4
+    )
+    same = stored is not None and math.isclose(camera.focal_px, stored.focal_px, rel_tol=1e-4)
+    return stored if centred and same else None
+
+
+def _found_here(image: bpy.types.Image, pixels: DepthPixels) -> SelfCalibration:
     camera = camera_of(image)
     is_default = math.isclose(camera.focal_px, Camera.from_fov(camera.width, camera.height).focal_px, rel_tol=1e-4)
     uncertainty = image.marigold.uncertainty
-    found = self_calibrate(
+    return self_calibrate(
         pixels.depth,
         pixels.valid,
         focal_px=None if is_default else camera.focal_px,
         principal_point=(camera.cx, camera.cy),
         uncertainty=array_from_image(uncertainty)[..., 0] if uncertainty else None,
     )
-    return Found(calibration_from(found, metres_per_unit(context.scene)), note=note_of(found))
 
 
 FINDERS = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import MarigoldError
 from .depth_image import DepthPixels, read_pixels
+from .depth_size import depth_size
 
 AROUND_PX = 1  # the median of a few pixels: a single one may lie on an edge
 SAMPLES = 4000  # of a picture whose distances are known everywhere
@@ -67,7 +68,7 @@ def depth_at(image: bpy.types.Image, pixels: DepthPixels, places: np.ndarray, *,
 
 
 def in_pixels(image: bpy.types.Image, places: np.ndarray) -> np.ndarray:
-    width, height = image.size
+    width, height = depth_size(image)
     return np.stack([places[:, 0] * width, (1 - places[:, 1]) * height], axis=-1)
 
 

@@ -10,6 +10,7 @@ import bpy
 from ..errors import MarigoldError
 from ..geometry.camera import BlenderCamera, Camera, with_horizontal_fit
 from .depth_image import record_of
+from .depth_size import depth_size
 from .following import camera_of
 
 SAME_SHAPE = 0.02  # how far the aspect ratios of a photo and of a frame may differ
@@ -50,7 +51,7 @@ def scene_camera(scene: bpy.types.Scene, camera: bpy.types.Object | None, image:
     """
     chosen = chosen_camera(scene, camera)
     render = scene.render
-    width, height = image.size
+    width, height = depth_size(image)
     if chosen.data.marigold.depth == image:
         return camera_of_object(chosen, width, height, image.marigold.pixel_aspect)
     shape = render.resolution_x / render.resolution_y
@@ -69,7 +70,7 @@ def clip_camera(clip: bpy.types.MovieClip, image: bpy.types.Image) -> Camera:
     Raises:
         MarigoldError: the photo has another shape than the clip (`bad_input`).
     """
-    width, height = image.size
+    width, height = depth_size(image)
     clip_width, clip_height = clip.size
     if not clip_width or not clip_height:
         raise MarigoldError("bad_input", f"The clip “{clip.name}” cannot be read: are its files still there?")
@@ -110,7 +111,7 @@ def camera_from_metadata(image: bpy.types.Image) -> Camera:
     camera = record_of(image).camera
     if camera.focal_px is None:
         raise MarigoldError("bad_input", "The photo's metadata hold no focal length: enter the field of view instead.")
-    return Camera.centred(image.size[0], image.size[1], camera.focal_px)
+    return Camera.centred(*depth_size(image), camera.focal_px)
 
 
 def camera_of_crop(image: bpy.types.Image, width: int, height: int, left: int, top: int) -> Camera:

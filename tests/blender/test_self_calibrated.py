@@ -104,3 +104,19 @@ def test_where_it_is_unsure_all_is_assumed(load, build):
     assert (depth.marigold.near, depth.marigold.far, depth.marigold.calibrated) == (1, 4, "ASSUMED")
     _, camera = build(depth)
     assert (camera.matrix_world.to_3x3() @ Vector((0, 1, 0))).z == pytest.approx(1)
+
+
+def test_asking_again_takes_what_the_worker_found_until_the_camera_is_another(load, extension, monkeypatch):
+    depth = load(corner_of_a_room())
+    found = depth.marigold.near
+    computed = []
+    module = extension("marigold_blender.scene.calibrating")
+    original = module.self_calibrate
+    monkeypatch.setattr(module, "self_calibrate", lambda *a, **b: computed.append(b) or original(*a, **b))
+    depth.marigold.near *= 2.0
+    assert bpy.ops.marigold.calibrate_depth(depth=depth.name, method="SELF") == {"FINISHED"}
+    assert depth.marigold.near == pytest.approx(found)
+    assert not computed
+    depth.marigold.cx += 3.0
+    assert bpy.ops.marigold.calibrate_depth(depth=depth.name, method="SELF") == {"FINISHED"}
+    assert computed[0]["principal_point"] == pytest.approx((WIDTH / 2 + 3.0, HEIGHT / 2))

@@ -150,7 +150,7 @@ def estimate_frame(
     with tempfile.TemporaryDirectory(prefix="marigold_frame_") as scratch:
         photo = frame_file(frame, Path(scratch))
         image = "" if frame.file else f"{clip.path} frame {frame.number}"
-        asked = EstimateRequest(str(photo), "frame", scratch, settings, image=image)
+        asked = EstimateRequest(str(photo), "frame", scratch, settings, image=image, calibrate=False)
         result = run_estimate(asked, lambda *_: None, cancelled)
         depth_map = read_depth(Path(result.files["depth"]))
     return depth_map.depth, depth_map.record

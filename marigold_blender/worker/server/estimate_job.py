@@ -48,6 +48,7 @@ class EstimateRequest:
         settings: as asked for; every 0 is filled in from the model.
         metadata: for pixels: the file that the image was loaded from, whose EXIF is worth reading; else empty.
         image: for pixels: name of the image data-block, for the record; else empty.
+        calibrate: also note what the depth tells by itself of shift and focal length, which takes most of a second.
     """
 
     photo: str
@@ -56,6 +57,7 @@ class EstimateRequest:
     settings: EstimateSettings
     metadata: str = ""
     image: str = ""
+    calibrate: bool = True
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EstimateRequest:
@@ -151,7 +153,8 @@ def _run(
         start_measuring(device)
         tiles = default_cache() / "tiles" / key
         depth_map = compute_depth(photo, source_hash, folder, defaults.revision, settings, report, cancelled, tiles)
-        depth_map = replace(depth_map, record=with_self_calibration(depth_map, photo.camera.focal_px))
+        if request.calibrate:
+            depth_map = replace(depth_map, record=with_self_calibration(depth_map, photo.camera.focal_px))
         kept = cache.store(key, lambda beside: write_depth(depth_map, beside, "result")), depth_map
         shutil.rmtree(tiles, ignore_errors=True)
         memory_mib = peak_mib(device)
@@ -160,7 +163,7 @@ def _run(
     report("writing", 0, 1)
     name = safe_stem(request.name)
     record = replace(
-        with_self_calibration(kept_map, photo.camera.focal_px),
+        with_self_calibration(kept_map, photo.camera.focal_px) if request.calibrate else kept_map.record,
         name=name,
         source=request.image or str(Path(request.photo).absolute()),
         camera=photo.camera,
