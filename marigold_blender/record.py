@@ -20,7 +20,7 @@ class SourceCamera:
 
     Attributes:
         focal_px: focal length in pixels, or None where the metadata do not determine it.
-        origin: where focal_px comes from: `exif_35mm`, `exif_sensor`, or `unknown`.
+        origin: where focal_px comes from: `exif_35mm`, `exif_sensor`, `sensor_table`, or `unknown`.
         description: camera and lens as the metadata name them, for people.
     """
 

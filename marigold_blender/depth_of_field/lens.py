@@ -24,7 +24,7 @@ class FocusedPicture:
         radius: [H, W] float32, signed, in pixels, within the largest blur.
         distance: [H, W] planar distances, in metres or in the depth's assumed units.
         lens: in the units of the distances; focal_px: of its camera.
-        focal_origin: where focal_px comes from: `given`, `exif_35mm`, `exif_sensor` or `assumed`.
+        focal_origin: where focal_px comes from: `given`, `exif_35mm`, `exif_sensor`, `sensor_table` or `assumed`.
     """
 
     radius: np.ndarray

@@ -11,6 +11,7 @@ from PIL.ExifTags import IFD, Base
 
 from ..geometry.camera import Camera
 from ..record import SourceCamera
+from .sensor_table import crop_factor
 
 MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # FocalPlaneResolutionUnit: inch, cm, mm, micrometre
 # A focal length outside of these multiples of the frame's diagonal belongs to no lens: a 5 mm fisheye has 0.12,
@@ -23,7 +24,8 @@ def camera_from_exif(exif: Image.Exif, width: int, height: int) -> SourceCamera:
     """Focal length in pixels of a photo of `width` by `height` pixels (either way up), and the camera's name.
 
     The 35 mm equivalent compares frame diagonals (CIPA DCG-001); where it is missing, the real focal length and the
-    sensor's pixel density (Exif 2.32, focal plane resolution) determine it. Values that no camera writes are ignored.
+    sensor's pixel density (Exif 2.32, focal plane resolution) determine it, or else the sensor's size, which a table
+    has for many models. Values that no camera writes are ignored.
     """
     tags = _tags(exif)
     focal_35mm = _positive(tags.get(Base.FocalLengthIn35mmFilm))
@@ -36,6 +38,9 @@ def camera_from_exif(exif: Image.Exif, width: int, height: int) -> SourceCamera:
     from_sensor = _focal_from_sensor(tags, width, height)
     if from_sensor is not None and _is_plausible(from_sensor, width, height):
         return SourceCamera(from_sensor, "exif_sensor", description)
+    from_table = _focal_from_table(tags, make, width, height)
+    if from_table is not None and _is_plausible(from_table, width, height):
+        return SourceCamera(from_table, "sensor_table", description)
     return SourceCamera(description=description)
 
 
@@ -71,6 +76,15 @@ def _focal_from_sensor(tags: dict[int, Any], width: int, height: int) -> float |
     if abs(min(width, height) / min(first_width, first_height) / scale - 1.0) > SAME_SHAPE:
         return None  # cropped: nobody knows from where, or whether it was scaled as well
     return focal_px * scale
+
+
+def _focal_from_table(tags: dict[int, Any], make: str, width: int, height: int) -> float | None:
+    """Focal length in mm times the model's crop factor is its 35 mm equivalent."""
+    focal_mm = _positive(tags.get(Base.FocalLength))
+    crop = crop_factor(make, _text(tags.get(Base.Model))) if focal_mm is not None else None
+    if focal_mm is None or crop is None:
+        return None
+    return Camera.from_focal_35mm(width, height, focal_mm * crop * _missing_zoom(tags, make)).focal_px
 
 
 def _is_plausible(focal_px: float, width: int, height: int) -> bool:

@@ -55,7 +55,7 @@ MAY_IMPORT = {
             "training",
         },
     ),
-    "photos": ({"numpy", "PIL", "pillow_heif", "OpenImageIO"}, {"", "photos", "depth_files", "geometry"}),
+    "photos": ({"numpy", "PIL", "pillow_heif", "lensfunpy", "OpenImageIO"}, {"", "photos", "depth_files", "geometry"}),
     "clips": ({"numpy", "av"}, {"", "clips", "depth_files"}),
     "depth_of_field": ({"torch", "numpy", "OpenImageIO"}, {"", "depth_of_field", "geometry", "depth_files"}),
     "depth_files": ({"numpy", "PIL", "OpenImageIO"}, {"", "depth_files"}),

@@ -118,3 +118,15 @@ def test_the_description_names_camera_and_lens(tmp_path: Path) -> None:
 def test_damaged_exif_is_no_reason_to_refuse(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xff" * 40)
     assert read_photo(tmp_path / "a.jpg").camera.focal_px is None
+
+
+def test_the_sensor_size_of_a_known_model_determines_it(tmp_path: Path) -> None:
+    camera = camera_of(tmp_path, {FOCAL: 35.0, MAKE: "Canon", MODEL: "Canon EOS 600D"})
+    assert camera.origin == "sensor_table"
+    assert camera.focal_px == pytest.approx(35 * 500 / math.hypot(22.3, 14.9), rel=0.01)  # Canon's data sheet
+
+
+@pytest.mark.parametrize("model", ["EOS", "No Such Camera"])
+def test_an_unknown_model_determines_nothing(tmp_path: Path, model: str) -> None:
+    camera = camera_of(tmp_path, {FOCAL: 35.0, MAKE: "Canon", MODEL: model})
+    assert (camera.focal_px, camera.origin) == (None, "unknown")
