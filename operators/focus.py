@@ -5,11 +5,11 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..marigold_blender.errors import MarigoldError
-from ..marigold_blender.scene.camera_places import camera_place
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
 from ..marigold_blender.scene.focus_drivers import focus_as_camera, focus_on_object, remove_focus_driver
 from ..marigold_blender.scene.focusing import DepthProbe, focus_at_depth, focus_at_distance, set_focus
 from .depth_of_field import focus_anew
+from .eyedropper import Eyedropper
 
 
 class FocusOperator:
@@ -32,7 +32,7 @@ class FocusOperator:
         return {"FINISHED"}
 
 
-class MARIGOLD_OT_pick_focus(FocusOperator, bpy.types.Operator):
+class MARIGOLD_OT_pick_focus(Eyedropper, FocusOperator, bpy.types.Operator):
     bl_idname = "marigold.pick_focus"
     bl_label = "Pick Focus"
     bl_description = "Click on what shall be sharp, in the Image Editor or the camera view; the matched camera follows"
@@ -69,59 +69,19 @@ class MARIGOLD_OT_pick_focus(FocusOperator, bpy.types.Operator):
         except MarigoldError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        context.window.cursor_modal_set("EYEDROPPER")
-        context.window_manager.modal_handler_add(self)
-        self._say(context, None)
-        return {"RUNNING_MODAL"}
+        return self.start(context)
 
-    def modal(self, context, event):
-        if event.type in {"ESC", "RIGHTMOUSE"}:
-            self._end(context)
-            return {"CANCELLED"}
-        if event.type in {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE"}:
-            return {"PASS_THROUGH"}
-        place = place_under(context, event.mouse_x, event.mouse_y)
+    def hovered(self, context, place):
         focus = self.probe.at(*place) if place else None
-        if event.type == "MOUSEMOVE":
-            self._say(context, focus)
-        elif event.type == "LEFTMOUSE" and event.value == "PRESS" and place and focus:
-            self._end(context)
-            self.x, self.y = place
-            return self.execute(context)
-        return {"RUNNING_MODAL"}  # a click beside the picture leaves the eyedropper there
-
-    def _say(self, context, focus):
         found = f"Focus at {focus.text}" if focus else "Point at the picture in an Image Editor or the camera view"
         context.workspace.status_text_set(f"{found}  ·  click to focus, Esc to leave it")
 
-    def _end(self, context):
-        context.window.cursor_modal_restore()
-        context.workspace.status_text_set(None)
-
-
-def place_under(context, x, y, image=None) -> tuple[float, float] | None:
-    """The place in the picture under a point of the window, (0, 0) bottom left; None where no picture is shown.
-
-    `image`: depth of the photo that a camera view shows; None: that of the pass.
-    """
-    for area in context.screen.areas:
-        under = [region for region in area.regions if _contains(region, x, y)]
-        if under and all(region.type == "WINDOW" for region in under):  # a sidebar lies over what it covers
-            return _place_in(context, area, under[0], x - under[0].x, y - under[0].y, image)
-    return None
-
-
-def _place_in(context, area, region, x, y, image) -> tuple[float, float] | None:
-    space = area.spaces.active
-    if space.type == "IMAGE_EDITOR" and space.image:
-        return region.view2d.region_to_view(x, y)
-    if space.type == "VIEW_3D" and space.region_3d.view_perspective == "CAMERA" and context.scene.camera:
-        return camera_place(context.scene, region, space.region_3d, x, y, image)
-    return None
-
-
-def _contains(region, x, y) -> bool:
-    return region.x <= x < region.x + region.width and region.y <= y < region.y + region.height and region.width > 1
+    def clicked(self, context, place):
+        if self.probe.at(*place) is None:
+            return {"RUNNING_MODAL"}
+        self.leave(context)
+        self.x, self.y = place
+        return self.execute(context)
 
 
 class MARIGOLD_OT_focus_on(FocusOperator, bpy.types.Operator):

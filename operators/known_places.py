@@ -7,7 +7,7 @@ from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty, IntPrope
 from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene.depth_image import named_depth
 from ..marigold_blender.scene.known_places import add_length, add_point
-from .focus import place_under
+from .eyedropper import Eyedropper
 
 KINDS = [
     ("POINT", "Point", "A point, with its distance from the camera"),
@@ -15,7 +15,7 @@ KINDS = [
 ]
 
 
-class MARIGOLD_OT_pick_known(bpy.types.Operator):
+class MARIGOLD_OT_pick_known(Eyedropper, bpy.types.Operator):
     bl_idname = "marigold.pick_known"
     bl_label = "Pick"
     bl_description = (
@@ -56,39 +56,24 @@ class MARIGOLD_OT_pick_known(bpy.types.Operator):
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
         self.picked = []
-        context.window.cursor_modal_set("EYEDROPPER")
-        context.window_manager.modal_handler_add(self)
-        self._say(context)
-        return {"RUNNING_MODAL"}
+        return self.start(context)
 
-    def modal(self, context, event):
-        if event.type in {"ESC", "RIGHTMOUSE"}:
-            self._end(context)
-            return {"CANCELLED"}
-        if event.type in {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE"}:
-            return {"PASS_THROUGH"}
-        if event.type != "LEFTMOUSE" or event.value != "PRESS":
-            return {"RUNNING_MODAL"}
-        place = place_under(context, event.mouse_x, event.mouse_y, self.image)
-        if place is None or not all(0.0 <= part <= 1.0 for part in place):
-            return {"RUNNING_MODAL"}  # a click beside the picture leaves the eyedropper there
-        self.picked.append(place)
-        if len(self.picked) < (1 if self.kind == "POINT" else 2):
-            self._say(context)
-            return {"RUNNING_MODAL"}
-        self._end(context)
-        self.place, self.end = self.picked[0], self.picked[-1]
-        return self.execute(context)
-
-    def _say(self, context):
+    def hovered(self, context, place):
         what = "the other end" if self.picked else "one end of a length" if self.kind == "LENGTH" else "a point"
         context.workspace.status_text_set(
             f"Click on {what} in an Image Editor that shows the photo, or in the camera view  ·  Esc to leave it"
         )
 
-    def _end(self, context):
-        context.window.cursor_modal_restore()
-        context.workspace.status_text_set(None)
+    def clicked(self, context, place):
+        if not all(0.0 <= part <= 1.0 for part in place):
+            return {"RUNNING_MODAL"}
+        self.picked.append(place)
+        if len(self.picked) < (1 if self.kind == "POINT" else 2):
+            self.hovered(context, place)
+            return {"RUNNING_MODAL"}
+        self.leave(context)
+        self.place, self.end = self.picked[0], self.picked[-1]
+        return self.execute(context)
 
 
 class MARIGOLD_OT_remove_known(bpy.types.Operator):
