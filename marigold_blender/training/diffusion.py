@@ -37,7 +37,7 @@ class DiffusionSettings:
 
 
 FROM_NOTHING = DiffusionSettings(  # what the demo is trained with
-    multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8)
+    multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8, 16)
 )
 
 
@@ -85,7 +85,7 @@ def diffusion_loss(
     start = batch.depth
     if own.any():
         start = start.clone()
-        start[own] = _first_estimate(unet, batch.image[own], prompts[own], scheduler, generator)
+        start[own] = _first_estimate(unet, batch.image[own], noise[own], prompts[own], scheduler)
     noisy = scheduler.add_noise(start, noise, timesteps)
     alpha = scheduler.alphas_cumprod.to(turn.device)[timesteps].view(-1, 1, 1, 1)  # [B, 1, 1, 1]
     target = (alpha.sqrt() * noisy - batch.depth) / (1 - alpha).sqrt()  # the velocity that leads to the truth
@@ -102,13 +102,12 @@ def diffusion_loss(
 def _first_estimate(
     unet: torch.nn.Module,
     image: torch.Tensor,
+    noise: torch.Tensor,
     prompts: torch.Tensor,
     scheduler: DDIMScheduler,
-    generator: torch.Generator,
 ) -> torch.Tensor:
-    """Depth latents after one step from pure noise: [B, 4, h, w]."""
+    """Depth latents after one step from pure noise, which the later steps of DDIM meet again: [B, 4, h, w]."""
     last = scheduler.config.num_train_timesteps - 1
-    noise = torch.randn(image.shape, generator=generator).to(image.device)
     alpha = scheduler.alphas_cumprod[last]
     timesteps = torch.full((len(image),), last, device=image.device)
     velocity = unet(torch.cat([image, noise], 1), timesteps, encoder_hidden_states=prompts).sample.float()
