@@ -6,7 +6,7 @@ from bpy.props import StringProperty
 
 from ..marigold_blender.errors import MarigoldError
 from . import session
-from .clip_task import ClipTask, run_clip_blocking
+from .clip_task import ClipTask
 from .properties import ClipProperties, EstimateProperties
 from .scene_settings import fill_unset
 
@@ -47,7 +47,7 @@ class MARIGOLD_OT_estimate_clip(EstimateProperties, ClipProperties, bpy.types.Op
         try:
             task = self._task(context)
             if blocking:
-                made = run_clip_blocking(task, session.queue, context)
+                made = task.run_blocking(session.queue, context)
                 self.report({"INFO"}, f"Made {made['depth']}")
             else:
                 session.start(task)

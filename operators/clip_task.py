@@ -11,13 +11,12 @@ from ..marigold_blender.scene.depth_sequence import file_pattern, frames_of, loa
 from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
-from .delivery import deliver
-from .photo_task import wait_printing
-from .task import Phase, WorkerTask, is_done, new_id
+from .delivered_task import DeliveredTask
+from .task import Phase, new_id
 
 
 @dataclass
-class ClipTask(WorkerTask):
+class ClipTask(DeliveredTask):
     """What was asked for, and how far it is.
 
     Attributes:
@@ -25,6 +24,8 @@ class ClipTask(WorkerTask):
         steady: frames follow each other; else each is estimated by itself.
         scene_uid: of the scene it was started from.
     """
+
+    NOTES_TIME = False  # another clip has another length
 
     clip: str
     output: str
@@ -46,11 +47,6 @@ class ClipTask(WorkerTask):
         return self.settings.model
 
     def queue_job(self, queue: JobQueue) -> None:
-        """Hand the job to the queue.
-
-        Raises:
-            MarigoldError: the cache cannot be written.
-        """
         payload = {
             "clip": self.clip,
             "output": self.output,
@@ -60,28 +56,9 @@ class ClipTask(WorkerTask):
         self.job = queue.submit("estimate_clip", payload, queue.new_folder(), tag="clip")
         self.phase = Phase.WORKING
 
-    def advance(self, queue: JobQueue) -> None:
-        if self.phase is Phase.READING:
-            self.queue_job(queue)
-        elif self.phase is Phase.WORKING:
-            assert self.job is not None
-            if is_done(self.job):
-                self.phase = Phase.BUILDING
-        elif self.phase.delivers:
-            deliver(self)
-
-    def apply(self, context: bpy.types.Context) -> dict[str, Any]:
-        """Bring the depth into the file; its name. Image Editors that show the clip show it as the depth's photo.
-
-        Raises:
-            MarigoldError: it cannot be loaded.
-        """
-        assert self.job is not None
-        assert self.job.result is not None
-        depth = load_depth_sequence(Path(self.job.result["record"]), Path(self.clip))
+    def bring(self, context: bpy.types.Context, result: dict[str, Any]) -> dict[str, Any]:
+        depth = load_depth_sequence(Path(result["record"]), Path(self.clip))
         show_in_editors(context, depth.marigold.photo)
-        self.discard()
-        self.phase = Phase.OVER
         return {"depth": depth.name}
 
 
@@ -98,15 +75,3 @@ def show_in_editors(context: bpy.types.Context, clip: bpy.types.Image) -> None:
                 space.image = clip
                 space.image_user.frame_start, space.image_user.frame_duration = 1, last
                 space.image_user.use_auto_refresh = True
-
-
-def run_clip_blocking(task: ClipTask, queue: JobQueue, context: bpy.types.Context) -> dict[str, Any]:
-    """The whole way in one call, as scripts and background runs take it; the name of the depth image.
-
-    Raises:
-        MarigoldError: whatever fails.
-    """
-    task.queue_job(queue)
-    assert task.job is not None
-    wait_printing(task.job, task.title, queue)
-    return task.apply(context)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Brings a finished task's result into the scene it was started from, from a timer. Called by `photo_task`."""
+"""Brings a finished task's result into the scene it was started from, from a timer. Called by `delivered_task`."""
 
 from typing import Protocol
 

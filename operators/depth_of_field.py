@@ -13,7 +13,7 @@ from ..marigold_blender.scene.depth_of_field_group import Aperture, aperture_of
 from ..marigold_blender.scene.depth_of_field_nodes import depth_of_pass, find_pass
 from ..marigold_blender.scene.depth_of_field_render import remove_savers, saves
 from . import session
-from .focus_task import FocusTask, run_focus_blocking
+from .focus_task import FocusTask
 from .render_focus import focus_renders
 
 # Properties of the operator and the inputs of the pass that they set.
@@ -138,7 +138,7 @@ class MARIGOLD_OT_add_depth_of_field(bpy.types.Operator):
         elif depth is None:
             focus_renders(scene)
         elif blocking:
-            run_focus_blocking(FocusTask.of(scene, self.output), session.queue, context)
+            FocusTask.of(scene, self.output).run_blocking(session.queue, context)
         else:
             session.start(FocusTask.of(scene, self.output))
 

@@ -20,7 +20,7 @@ from ..marigold_blender.lens_arguments import (
 )
 from ..marigold_blender.settings_arguments import settings_of
 from . import session
-from .photo_task import wait_printing
+from .task import wait_printing
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,16 +17,14 @@ from ..marigold_blender.scene.depth_of_field_best import (
 from ..marigold_blender.scene.depth_of_field_render import RenderedFrame, finish_render
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
-from . import state
-from .delivery import deliver
-from .photo_task import wait_printing
-from .task import Phase, WorkerTask, is_done, new_id
+from .delivered_task import DeliveredTask
+from .task import Phase, new_id
 
 RUN_KIND = "depth of field"
 
 
 @dataclass
-class FocusTask(WorkerTask):
+class FocusTask(DeliveredTask):
     """What was asked for, and how far it is.
 
     Attributes:
@@ -93,21 +91,14 @@ class FocusTask(WorkerTask):
         request = write_sharp_picture(scene, folder)
         return "depth_of_field", {**request, "output": self.output or str(folder / "focused.exr")}
 
-    def advance(self, queue: JobQueue) -> None:
-        if self.phase is Phase.READING:
-            self.queue_job(queue)
-        elif self.phase is Phase.WORKING:
-            assert self.job is not None
-            if is_done(self.job):
-                state.past_runs().note(self.job.tag, self.job)
-                self.phase = Phase.BUILDING
-        elif self.phase.delivers and self.rendered:
-            # nothing in the scene changes, so that no undo step and no mode is waited for; but a render may still run
-            self.phase = Phase.RENDERING
-            if not bpy.app.is_job_running("RENDER"):
-                self.apply(bpy.context)
-        elif self.phase.delivers:
-            deliver(self)
+    def deliver(self) -> None:
+        if not self.rendered:
+            super().deliver()
+            return
+        # nothing in the scene changes, so that no undo step and no mode is waited for; but a render may still run
+        self.phase = Phase.RENDERING
+        if not bpy.app.is_job_running("RENDER"):
+            self.apply(bpy.context)
 
     def discard(self) -> None:
         super().discard()
@@ -115,26 +106,17 @@ class FocusTask(WorkerTask):
             self.rendered.picture.unlink(missing_ok=True)
             self.rendered.radius.unlink(missing_ok=True)
 
-    def apply(self, context: bpy.types.Context) -> dict[str, Any]:
+    def bring(self, context: bpy.types.Context, result: dict[str, Any]) -> dict[str, Any]:
         """Show the result in the context's scene, and in the Image Editors that showed its photo.
 
         Of a rendered frame, write it in the render's format too.
-
-        Raises:
-            MarigoldError: the pass is gone, or the result cannot be loaded.
         """
-        assert self.job is not None
-        assert self.job.result is not None
         if self.rendered:
-            shown = str(finish_render(self._scene(), self.rendered.target))
-        else:
-            path = Path(self.job.result.get("picture") or self.job.result["pattern"])
-            image = show_result(context.scene, path, keep_file=bool(self.output))
-            show_in_editors(context, image)
-            shown = image.name
-        self.discard()
-        self.phase = Phase.OVER
-        return {"picture": shown}
+            return {"picture": str(finish_render(self._scene(), self.rendered.target))}
+        path = Path(result.get("picture") or result["pattern"])
+        image = show_result(context.scene, path, keep_file=bool(self.output))
+        show_in_editors(context, image)
+        return {"picture": image.name}
 
 
 def show_in_editors(context: bpy.types.Context, image: bpy.types.Image) -> None:
@@ -146,15 +128,3 @@ def show_in_editors(context: bpy.types.Context, image: bpy.types.Image) -> None:
         for area in window.screen.areas:
             if area.type == "IMAGE_EDITOR" and area.spaces.active.image in (depth, depth.marigold.photo):
                 area.spaces.active.image = image
-
-
-def run_focus_blocking(task: FocusTask, queue: JobQueue, context: bpy.types.Context) -> dict[str, Any]:
-    """The whole way in one call, as scripts and background runs take it; the name of the picture.
-
-    Raises:
-        MarigoldError: whatever fails.
-    """
-    task.queue_job(queue)
-    assert task.job is not None
-    wait_printing(task.job, task.title, queue)
-    return task.apply(context)

@@ -9,8 +9,7 @@ from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
 from ..marigold_blender.worker.client.past_runs import PastRuns
 from . import state
-from .photo_task import wait_printing
-from .task import Phase, Shown, WorkerTask, is_done, job_shown, new_id
+from .task import Phase, Shown, WorkerTask, is_done, job_shown, new_id, wait_printing
 
 
 @dataclass

@@ -15,13 +15,13 @@ from ..marigold_blender.settings import EstimateSettings
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
 from . import state
-from .delivery import deliver
+from .delivered_task import DeliveredTask
 from .sources import Source, prepare_source
-from .task import Phase, WorkerTask, is_done, new_id
+from .task import Phase, new_id
 
 
 @dataclass
-class PhotoTask(WorkerTask):
+class PhotoTask(DeliveredTask):
     """What was asked for, and how far it is.
 
     Attributes:
@@ -70,66 +70,21 @@ class PhotoTask(WorkerTask):
         self.job = queue.submit("estimate", payload, folder, tag=state.run_kind(self.settings))
         self.phase = Phase.WORKING
 
-    def advance(self, queue: JobQueue) -> None:
-        if self.phase is Phase.READING:
-            self.queue_job(queue)
-        elif self.phase is Phase.WORKING:
-            assert self.job is not None
-            if is_done(self.job):
-                state.past_runs().note(self.job.tag, self.job)
-                self.phase = Phase.BUILDING
-        elif self.phase.delivers:
-            deliver(self)
-
-    def apply(self, context: bpy.types.Context) -> dict[str, Any]:
-        """Bring the job's result into the context's scene; the names of what was made.
-
-        Raises:
-            MarigoldError: the result cannot be loaded.
-        """
-        assert self.job is not None
-        assert self.job.result is not None
-        depth = load_depth(self.job.result["files"])
+    def bring(self, context: bpy.types.Context, result: dict[str, Any]) -> dict[str, Any]:
+        depth = load_depth(result["files"])
         if is_of_render(depth):
             adopt_render_camera(context.scene, depth)
         made = {"depth": depth.name}
         if self.options:
             made["object"] = build_photo_scene(context, depth, self.options).name
-        self.discard()
-        self.phase = Phase.OVER
         return made
 
-
-def run_blocking(task: PhotoTask, queue: JobQueue, context: bpy.types.Context) -> dict[str, Any]:
-    """The whole way in one call, as scripts and background runs take it; the names of what was made.
-
-    Raises:
-        MarigoldError: whatever fails.
-    """
-    task.queue_job(queue)
-    assert task.job is not None
-    wait_printing(task.job, task.title, queue)
-    assert task.job.result is not None
-    state.past_runs().note(task.job.tag, task.job)
-    if task.output:
-        for kind, path in task.job.result["files"].items():
-            if Path(path).parent == Path(task.output):  # the photo may be the user's own file
-                print(f"marigold: {kind}: {path}")
-    return task.apply(context)
-
-
-def wait_printing(job: Job, title: str, queue: JobQueue) -> None:
-    """Block until a job is done, printing its stages.
-
-    Raises:
-        MarigoldError: it failed.
-    """
-    shown = ""
-
-    def show_stage(job: Job) -> None:
-        nonlocal shown
-        if job.stage != shown:
-            shown = job.stage
-            print(f"marigold: {title}: {shown}", flush=True)
-
-    queue.wait(job, show_stage)
+    def run_blocking(self, queue: JobQueue, context: bpy.types.Context) -> dict[str, Any]:
+        made = super().run_blocking(queue, context)
+        if self.output:
+            assert self.job is not None
+            assert self.job.result is not None
+            for kind, path in self.job.result["files"].items():
+                if Path(path).parent == Path(self.output):  # the photo may be the user's own file
+                    print(f"marigold: {kind}: {path}")
+        return made

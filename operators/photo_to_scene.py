@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, CollectionProperty, StringProperty
 
 from ..marigold_blender.errors import MarigoldError
 from . import session
-from .photo_task import PhotoTask, run_blocking
+from .photo_task import PhotoTask
 from .properties import EstimateProperties, MeshProperties
 from .scene_settings import fill_unset
 from .sources import Source, chosen_source
@@ -58,7 +58,7 @@ class PhotoOperator(EstimateProperties):
             return {"CANCELLED"}
         for task in tasks:
             try:
-                made += run_blocking(task, session.queue, context).values()
+                made += task.run_blocking(session.queue, context).values()
             except MarigoldError as error:
                 failed.append(error.message)
         if failed:

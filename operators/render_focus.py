@@ -16,7 +16,7 @@ from ..marigold_blender.errors import MarigoldError
 from ..marigold_blender.scene.depth_of_field_render import RenderedFrame, add_savers, saves, set_folder, take_saved
 from . import session
 from .config import cache_folder
-from .focus_task import FocusTask, run_focus_blocking
+from .focus_task import FocusTask
 
 LOOK_EVERY_S = 0.5
 
@@ -58,7 +58,7 @@ def _frame_written(scene, *_):
             _written.append((task, frame))
             return
         task.rendered = frame
-        made = run_focus_blocking(task, session.queue, bpy.context)
+        made = task.run_blocking(session.queue, bpy.context)
         print(f"marigold: focused: {made['picture']}", flush=True)
     except (MarigoldError, OSError) as error:
         print(f"marigold: frame {scene.frame_current}: {error}", file=sys.stderr, flush=True)

@@ -154,3 +154,20 @@ def job_shown(job: Job, seconds_left: float | None = None) -> Shown:
         return Shown(f"{text} {job.done}/{job.total}", job.overall, seconds_left)
     speed = f", {size(job.bytes_per_s)}/s" if job.bytes_per_s else ""
     return Shown(f"{text} {size(job.done)} of {size(job.total)}{speed}", job.overall, job.seconds_left)
+
+
+def wait_printing(job: Job, title: str, queue: JobQueue) -> None:
+    """Block until a job is done, printing its stages.
+
+    Raises:
+        MarigoldError: it failed.
+    """
+    shown = ""
+
+    def show_stage(job: Job) -> None:
+        nonlocal shown
+        if job.stage != shown:
+            shown = job.stage
+            print(f"marigold: {title}: {shown}", flush=True)
+
+    queue.wait(job, show_stage)

@@ -14,8 +14,7 @@ from ..marigold_blender.training.blend_request import BlendTraining, training_st
 from ..marigold_blender.worker.client.job import Job
 from ..marigold_blender.worker.client.jobs import JobQueue
 from . import state
-from .photo_task import wait_printing
-from .task import Phase, WorkerTask, is_done, new_id
+from .task import Phase, WorkerTask, is_done, new_id, wait_printing
 
 COPY = "scene.blend"
 STOP_GRACE_S = 180.0  # a real U-Net with its optimiser is 10 GB to write
