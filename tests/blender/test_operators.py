@@ -234,7 +234,7 @@ sys.dont_write_bytecode = False  # as in everyone's Blender
 import bpy
 bpy.ops.extensions.package_install_files(filepath={str(extension_zip)!r}, repo="user_default", enable_on_install=False)
 bpy.ops.preferences.addon_enable(module={MODULE!r})  # compiles the bytecode
-threads, before, seconds = threading.active_count(), set(sys.modules), []
+threads, before, seconds, plain = threading.active_count(), set(sys.modules), [], []
 for _ in range(3):  # the quickest counts: the others show what else the machine does
     bpy.ops.preferences.addon_disable(module={MODULE!r})
     for name in [name for name in sys.modules if name.startswith({MODULE!r})]:
@@ -242,13 +242,16 @@ for _ in range(3):  # the quickest counts: the others show what else the machine
     started = time.process_time()
     bpy.ops.preferences.addon_enable(module={MODULE!r})
     seconds.append(time.process_time() - started)
+    started = time.process_time()
+    sum(i * i for i in range(500_000))
+    plain.append(time.process_time() - started)
 heavy = [name for name in sys.modules if name.split(".")[0] in ("torch", "diffusers", "PIL", "OpenImageIO")]
 children = open(f"/proc/{{os.getpid()}}/task/{{os.getpid()}}/children").read().split()
 outside = [name for name in set(sys.modules) - before if name.split(".")[0] in ("marigold_blender", "operators")]
-print("REPORT" + json.dumps([min(seconds), heavy, children, threading.active_count() - threads, outside]))
+print("REPORT" + json.dumps([min(seconds) / min(plain), heavy, children, threading.active_count() - threads, outside]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "REPORT" in done.stdout, done.stdout + done.stderr
-    seconds, heavy, children, threads, outside = json.loads(done.stdout.split("REPORT")[1])
+    effort, heavy, children, threads, outside = json.loads(done.stdout.split("REPORT")[1])
     assert (heavy, children, threads, outside) == ([], [], 0, [])
-    assert seconds < 0.1
+    assert effort < 4  # half a million turns of a plain loop take 24 ms on a quiet machine; enabling takes 75
