@@ -168,6 +168,7 @@ def _take_step(
             optimiser.zero_grad()
             return None
         turn = Turn(settings.seed, step, micro, accelerator.process_index, accelerator.device)
+        torch.manual_seed(int(turn.rng().integers(2**62)))  # of dropout
         value = loss(network, turn) / settings.accumulate
         accelerator.backward(value)
         total += float(value.detach())

@@ -13,8 +13,12 @@ from ..errors import MarigoldError
 PROMPT_WIDTH = 32  # of the demo's text embedding, which is all zeros
 
 
-def new_unet(channels: tuple[int, ...] = (32, 80, 144, 192)) -> UNet2DConditionModel:
-    """The demo's U-Net: thin at full latent size, attention on the two lowest levels."""
+def new_unet(channels: tuple[int, ...] = (32, 80, 144, 192), dropout: float = 0.1) -> UNet2DConditionModel:
+    """The demo's U-Net: thin at full latent size, attention on the two lowest levels.
+
+    Args:
+        dropout: while it trains. Without it the error on training pictures falls far below that on new ones.
+    """
     return UNet2DConditionModel(
         sample_size=64,
         in_channels=8,
@@ -25,6 +29,7 @@ def new_unet(channels: tuple[int, ...] = (32, 80, 144, 192)) -> UNet2DConditionM
         layers_per_block=1,
         cross_attention_dim=PROMPT_WIDTH,
         attention_head_dim=8,
+        dropout=dropout,
         norm_num_groups=8,  # wide groups: two channels a group would erase constants
     )
 
