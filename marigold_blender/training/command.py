@@ -94,6 +94,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     vae = stages.add_parser("vae", help="train the demo's VAE from nothing")
     vae.add_argument("data", type=Path, help="a scene data set")
     vae.set_defaults(run_stage=_vae, steps=2000)
+    decoder = stages.add_parser("decoder", help="teach the VAE's decoder to read latents with noise, at the very end")
+    decoder.add_argument("data", type=Path, help="a scene data set")
+    decoder.set_defaults(run_stage=_decoder, steps=600)
     encode = stages.add_parser("encode", help="encode training views with the VAE, once")
     encode.add_argument("data", type=Path, help="a scene data set; pictures added later are encoded by running again")
     encode.add_argument("--variants", type=int, default=4, help="views of each picture (default: %(default)s)")
@@ -113,9 +116,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
         parser.add_argument(
             "--resolution", type=int, default=256, help="longer edge of the views (default: %(default)s)"
         )
-    for parser in (vae, unet):
+    for parser in (vae, unet, decoder):
         parser.add_argument("--steps", type=int, help="optimiser steps in all; more than before lengthens a run")
-    for parser in (vae, encode, unet):
+    for parser in (vae, encode, unet, decoder):
         parser.add_argument("--run", type=Path, required=True, help="folder of the run; what is there goes on")
         parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's choice)")
     tune = stages.add_parser("finetune", help="train a Stable Diffusion 2 or Marigold folder on your data")
@@ -157,6 +160,13 @@ def _vae(arguments: argparse.Namespace) -> None:
 
     _use_threads(arguments.threads)
     run_vae(arguments.data, arguments.run, arguments.steps, _losses())
+
+
+def _decoder(arguments: argparse.Namespace) -> None:
+    from .stages import run_decoder
+
+    _use_threads(arguments.threads)
+    run_decoder(arguments.data, arguments.run, arguments.steps, _losses())
 
 
 def _encode(arguments: argparse.Namespace) -> None:

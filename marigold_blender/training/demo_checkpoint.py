@@ -16,7 +16,7 @@ from .evaluate import evaluate_model
 from .model_card import write_model_card
 from .render import HELD_OUT, RenderPlan, render_data_set
 from .scene_files import write_whole
-from .stages import RESOLUTION, run_encode, run_unet, run_vae
+from .stages import RESOLUTION, run_decoder, run_encode, run_pack, run_unet, run_vae
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class DemoPlan:
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 10_500
+    decoder_steps: int = 500
     variants: int = 4
     workers: int = 2
 
@@ -100,7 +101,10 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
         say(f"Training the U-Net at {stage.resolution} pixels")
         until = int(plan.unet_steps * stage.end)
         run_unet(runs, plan.unet_steps, stage.batch, losses, FROM_NOTHING, resolution=stage.resolution, until=until)
+    say("Training the decoder")
+    run_decoder(train.folder, runs, plan.decoder_steps, losses)
     checkpoint = runs / "unet/checkpoint"
+    run_pack(runs, "unet", checkpoint)
     say("Evaluating")
     figures = {part.folder.name: _figures(part.folder, checkpoint) for part in (seen, unseen)}
     write_whole(runs / "unet/evaluation.json", json.dumps(figures, indent=1).encode())

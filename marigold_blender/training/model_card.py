@@ -30,7 +30,8 @@ that ship with scikit-image and scikit-learn.
 **Recipe.** VAE {vae_steps} steps on 16 crops. U-Net {unet_steps} steps: {stages}; v-prediction, zero terminal SNR, half
 of the batches with annealed multi-resolution noise 0.9, seven tenths of the views at the last timestep, most others on
 the network's own first estimate, the error's averages over 2, 4, 8 and 16 latents counted too, half of the views
-mirrored, dropout 0.1, Muon, averaged weights; seed 2024.
+mirrored, dropout 0.1, Muon, averaged weights; seed 2024. The decoder learns a little more at the end, on latents with
+noise.
 
 **Figures.** 4 steps, single predictions, least-squares aligned; *ramp* is a·row + b fitted to each picture's truth,
 *range error* the mean error as a share of the truth's range.

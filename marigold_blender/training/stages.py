@@ -11,6 +11,7 @@ from diffusers import AutoencoderKL
 
 from ..errors import MarigoldError
 from .data_sets import open_data_set
+from .decoder import train_decoder
 from .diffusion import DiffusionSettings
 from .latents import CachedLatents, LatentBatch, encode_data_set
 from .loop import LoopSettings, Turn
@@ -75,6 +76,12 @@ def run_unet(
     write_demo_folder(trained, vae, run / name / "checkpoint", STEPS, resolution)
 
 
+def run_decoder(data: Path, run: Path, steps: int, report: Losses) -> None:
+    """Train the decoder on latents with noise; the VAE with it is `run/decoder/vae`, which `run_pack` takes."""
+    settings = LoopSettings(steps=steps, learning_rate=3e-4, ema=0.99, cooldown=0.7, precision="bf16")
+    train_decoder(open_data_set(data), load_vae(run), settings, run / "decoder", report)
+
+
 def latents_folder(run: Path, resolution: int) -> Path:
     return run / f"latents_{resolution}"
 
@@ -86,11 +93,12 @@ def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -
         raise MarigoldError("bad_input", f"There is no training checkpoint at {path} yet.")
     unet = new_unet()
     unet.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
-    write_demo_folder(unet, load_vae(run), folder, STEPS, resolution)
+    stage = "decoder" if (run / "decoder/vae/config.json").exists() else "vae"
+    write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
 
 
-def load_vae(run: Path) -> AutoencoderKL:
-    folder = run / "vae/vae"
+def load_vae(run: Path, stage: str = "vae") -> AutoencoderKL:
+    folder = run / stage / "vae"
     if not (folder / "config.json").exists():
         raise MarigoldError("bad_input", f"{folder} holds no VAE yet; run the vae stage first.")
     return AutoencoderKL.from_pretrained(folder).eval()

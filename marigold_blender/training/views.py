@@ -15,6 +15,7 @@ from .depth_range import Sky, normalise_depth
 
 ASPECTS = ((4, 3), (3, 4), (1, 1), (16, 10))
 SMALLEST_CROP = 1 / 8
+BLENDED = 0.05  # neighbouring pixels whose depths differ by less, as a share, lie on one surface
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,38 @@ def training_view(
         across, down = aspect or ASPECTS[rng.integers(len(ASPECTS))]
         size = view_size(across / down, long_side)
         region = _random_region(rng, width, height, size[0] / size[1])
-    depth, rgb = sample.depth, Image.fromarray(sample.rgb)
-    left, top, right, bottom = region
-    rows = top + ((np.arange(size[1]) + 0.5) * (bottom - top) / size[1]).astype(int)  # nearest: depth is never blended
-    columns = left + ((np.arange(size[0]) + 0.5) * (right - left) / size[0]).astype(int)
-    code, valid = normalise_depth(depth[rows[:, None], columns], sky)
-    picture = rgb.resize(size, Image.Resampling.BILINEAR, box=region)
+    code, valid = normalise_depth(_resampled(sample.depth, region, size), sky)
+    picture = Image.fromarray(sample.rgb).resize(size, Image.Resampling.BILINEAR, box=region)
     pixels = np.asarray(_photographed(picture, rng), np.float32) / 127.5 - 1
     if rng.random() < 0.5:
         pixels, code, valid = pixels[:, ::-1], code[:, ::-1], valid[:, ::-1]
     return TrainingView(np.ascontiguousarray(pixels), np.ascontiguousarray(code), np.ascontiguousarray(valid))
+
+
+def _resampled(depth: np.ndarray, region: tuple[int, int, int, int], size: tuple[int, int]) -> np.ndarray:
+    """Depth of a region at a size (width, height): bilinear on surfaces, nearest at their edges and where unknown.
+
+    Nearest everywhere would make stairs of every slope, which a network learns to draw.
+    """
+    left, top, right, bottom = region
+    rows = top + (np.arange(size[1]) + 0.5) * (bottom - top) / size[1] - 0.5
+    columns = left + (np.arange(size[0]) + 0.5) * (right - left) / size[0] - 0.5
+    (upper, lower, down), (before, after, across) = _between(rows, depth.shape[0]), _between(columns, depth.shape[1])
+    corners = np.stack([depth[y[:, None], x] for y in (upper, lower) for x in (before, after)])  # [4, H, W]
+    nearest = depth[np.where(down < 0.5, upper, lower)[:, None], np.where(across < 0.5, before, after)]
+    known = np.isfinite(corners).all(0)
+    corners = np.where(known, corners, 1.0)
+    surface = known & (corners.max(0) <= corners.min(0) * (1 + BLENDED))
+    above = corners[0] * (1 - across) + corners[1] * across
+    below = corners[2] * (1 - across) + corners[3] * across
+    return np.where(surface, above * (1 - down[:, None]) + below * down[:, None], nearest).astype(depth.dtype)
+
+
+def _between(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of places along an axis: the pixel before, the one after, and how far on the way to it."""
+    places = np.clip(places, 0, count - 1)
+    before = places.astype(int)
+    return before, np.minimum(before + 1, count - 1), places - before
 
 
 def view_size(aspect: float, long_side: int) -> tuple[int, int]:

@@ -9,12 +9,13 @@ from diffusers import AutoencoderKL, MarigoldDepthPipeline, UNet2DConditionModel
 from marigold_blender import cli
 from marigold_blender.models.find import find_model
 from marigold_blender.training.dataset import list_scene_data_set
+from marigold_blender.training.decoder import train_decoder
 from marigold_blender.training.diffusion import DiffusionSettings
 from marigold_blender.training.finetune import FineTune, fine_tune
 from marigold_blender.training.latents import CachedLatents, encode_data_set
 from marigold_blender.training.loop import LoopSettings, Turn
 from marigold_blender.training.scene_files import write_view
-from marigold_blender.training.stages import run_encode, run_pack, run_unet, run_vae
+from marigold_blender.training.stages import run_decoder, run_encode, run_pack, run_unet, run_vae
 from marigold_blender.training.vae import new_vae
 from marigold_blender.training.vae_start import start_from_pooling
 
@@ -45,6 +46,10 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
     assert (run / "vae/vae/config.json").read_bytes() == vae  # what was encoded with it stays usable
     assert run_encode(data_set, run, 2, silent) == 6
     run_unet(run, 2, 2, silent, DiffusionSettings())
+    run_decoder(data_set, run, 1, silent)
+    first, polished = (AutoencoderKL.from_pretrained(run / stage / "vae").state_dict() for stage in ("vae", "decoder"))
+    changed = {name.split(".")[0] for name in first if not torch.equal(first[name], polished[name])}
+    assert changed == {"decoder", "post_quant_conv"}  # or what was encoded would no longer be what the U-Net expects
     run_pack(run, "unet", tmp_path / "packed")
     bytes_ = sum(path.stat().st_size for path in (tmp_path / "packed").rglob("*") if path.is_file())
     assert bytes_ < 30e6
@@ -81,6 +86,24 @@ def test_the_vae_starts_as_a_pooling_of_colour():
         decoded = vae.decode(vae.encode(colours).latent_dist.mean).sample
     middle = decoded[:, :, 8:-8, 8:-8].mean((2, 3))
     assert torch.corrcoef(torch.stack([middle.flatten(), colours[:, :, 0, 0].flatten()]))[0, 1] > 0.95
+
+
+def test_a_decoder_learns_to_leave_noise_out(data_set, tmp_path):
+    vae = new_vae()
+    start_from_pooling(vae)
+    slope = torch.linspace(-0.8, 0.8, 64).repeat(1, 3, 64, 1)
+
+    def roughness() -> float:
+        with torch.no_grad():
+            latent = vae.encode(slope).latent_dist.mean
+            noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(0))
+            depth = vae.decode(latent + 0.2 * noise).sample.mean(1)
+        return float(depth.diff(n=2, dim=2).abs().mean())
+
+    before = roughness()
+    settings = LoopSettings(steps=8, learning_rate=1e-3, warmup=1)
+    train_decoder(list_scene_data_set(data_set), vae, settings, tmp_path, silent, batch=1, long_side=64)
+    assert roughness() < 0.9 * before
 
 
 @pytest.mark.parametrize(("objective", "steps"), [("diffusion", 4), ("end-to-end", 1)])

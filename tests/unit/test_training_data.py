@@ -13,7 +13,7 @@ from marigold_blender.training.depth_range import normalise_depth
 from marigold_blender.training.exposure import develop, is_dark
 from marigold_blender.training.render import RenderPlan, render_data_set
 from marigold_blender.training.scene_files import png_bytes, write_view
-from marigold_blender.training.views import training_view, view_size
+from marigold_blender.training.views import _resampled, training_view, view_size
 
 
 def slope(height: int = 48, width: int = 64) -> np.ndarray:
@@ -154,3 +154,22 @@ def test_two_data_sets_are_not_mixed_in_one_folder(tmp_path):
     render_data_set(RenderPlan(tmp_path, count=0, seed=1), lambda *_: None)
     with pytest.raises(MarigoldError, match="other settings"):
         render_data_set(RenderPlan(tmp_path, count=0, seed=2), lambda *_: None)
+
+
+def test_an_enlarged_slope_has_no_stairs_and_a_jump_no_ramp():
+    depth = np.repeat(np.linspace(4, 5, 40, dtype=np.float32)[None], 30, 0)
+    depth[:, 20:] += 10
+    view = _resampled(depth, (0, 0, 40, 30), (160, 120))
+    steps = np.diff(view, axis=1)
+    jump = int(steps[0].argmax())
+    assert (view[:, jump + 1] - view[:, jump] > 9.9).all()  # no value between the two surfaces
+    assert np.delete(steps, range(jump - 3, jump + 4), axis=1)[:, 3:-3].min() > 0.5 / 160
+    assert steps[:, :jump].max() < 2.0 / 160
+
+
+def test_unknown_depth_stays_unknown_where_it_was():
+    depth = np.full((20, 20), 3.0, np.float32)
+    depth[5:10, 5:10] = np.nan
+    view = _resampled(depth, (0, 0, 20, 20), (60, 60))
+    assert np.isnan(view[15:30, 15:30]).all()
+    assert np.isfinite(view).sum() == 60 * 60 - 15 * 15
