@@ -111,7 +111,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument(
         "--own-share", type=float, default=0.8, help="share of the others that start from the network's own estimate"
     )
-    unet.set_defaults(run_stage=_unet, steps=10_500)
+    unet.set_defaults(run_stage=_unet, steps=10_600)
     for parser in (encode, unet):
         parser.add_argument(
             "--resolution", type=int, default=256, help="longer edge of the views (default: %(default)s)"
@@ -141,7 +141,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
         "--small-scenes", type=int, default=900, help="of each family, in small pictures (default: %(default)s)"
     )
     demo.add_argument("--vae-steps", type=int, default=2000)
-    demo.add_argument("--unet-steps", type=int, default=10_500)
+    demo.add_argument("--unet-steps", type=int, default=10_600)
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
     demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")

@@ -39,7 +39,7 @@ class Stage:
 
 UNET_STAGES = (
     Stage(64, 0.53, 64, ("train", "small")),
-    Stage(128, 0.88, 32, ("train", "small")),
+    Stage(128, 0.87, 32, ("train", "small")),
     Stage(RESOLUTION, 1.0, 16, ("train",)),
 )
 FIRST_SMALL = 100_000  # their scenes are numbered from here: no name occurs twice
@@ -63,7 +63,7 @@ class DemoPlan:
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
-    unet_steps: int = 10_500
+    unet_steps: int = 10_600
     decoder_steps: int = 500
     variants: int = 4
     workers: int = 2

@@ -44,13 +44,13 @@ def change_json(path: Path, **values: object) -> None:
 
 def test_the_demo_checkpoint(model: Path) -> None:
     estimator = Estimator.load(model, "cpu")
-    assert (estimator.default_steps, estimator.default_resolution) == (4, 160)
+    assert (estimator.default_steps, estimator.default_resolution) == (4, 256)
     assert estimator.device == torch.device("cpu")
     assert estimator.dtype == torch.float32
     assert {parameter.dtype for parameter in estimator.checkpoint.unet.parameters()} == {torch.float32}
     assert not any(parameter.requires_grad for parameter in estimator.checkpoint.vae.parameters())
     defaults = read_defaults(model)
-    assert (defaults.steps, defaults.resolution, defaults.revision) == (4, 160, estimator.revision)
+    assert (defaults.steps, defaults.resolution, defaults.revision) == (4, 256, estimator.revision)
 
 
 def test_no_folder(tmp_path: Path) -> None:
