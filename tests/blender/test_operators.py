@@ -35,7 +35,7 @@ def test_photo_to_scene_makes_a_mesh_and_its_camera(china, scene_camera):
     mesh = bpy.context.view_layer.objects.active
     assert mesh.name == "china"
     assert mesh.select_get()
-    assert len(mesh.data.vertices) >= 150_000
+    assert len(mesh.data.vertices) >= 100_000  # of 270,000: the sky is cut
     assert mesh.users_collection[0].name == "china"
     depth = mesh.data.marigold.depth
     assert tuple(depth.size) == (640, 427)
