@@ -30,9 +30,10 @@ def test_a_broken_connection_goes_on_where_it_broke(hub):
     hub.faults.drop_after = 1_500_000
     fetch()
     assert_whole(hub)
-    assert hub.sent[UNET] == len(hub.repositories[CATALOGUE[V1_1].hub_id].files[UNET])
+    size = len(hub.repositories[CATALOGUE[V1_1].hub_id].files[UNET])
+    assert hub.sent[UNET] == size
     ranges = [headers["range"] for headers in hub.asked("cdn") if "range" in headers]
-    assert ranges[-1] == f"bytes={8 * 1_500_000}-"
+    assert ranges[-1] == f"bytes={size // 1_500_000 * 1_500_000}-"
 
 
 def test_an_interrupted_download_goes_on_later(hub):
@@ -43,7 +44,8 @@ def test_an_interrupted_download_goes_on_later(hub):
         find_model(V1_1)
     fetch()
     assert_whole(hub)
-    assert hub.sent[UNET] == len(hub.repositories[CATALOGUE[V1_1].hub_id].files[UNET])
+    size = len(hub.repositories[CATALOGUE[V1_1].hub_id].files[UNET])
+    assert hub.sent[UNET] == size
 
 
 @pytest.mark.parametrize("fault", ["ignore_range", "refuse_range", "wrong_range"])
