@@ -21,7 +21,7 @@ def adopt_depth(node: bpy.types.Node, depth: bpy.types.Image) -> None:
     properties, (width, _) = depth.marigold, depth_size(depth)
     for name, value in (
         (names.DEPTH_IS_DISTANCE, 0.0),
-        (names.METRIC, float(properties.calibrated != "ASSUMED")),
+        (names.METRIC, float(properties.calibrated == "CALIBRATED")),  # by itself, its size is a guess
         (names.NEAR, properties.near),
         (names.FAR, properties.far),
         (names.WIDTH, width),
