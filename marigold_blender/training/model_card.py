@@ -13,9 +13,9 @@ from .render import HELD_OUT
 from .scene_files import write_whole
 
 LIMITS = """\
-It is small and has seen only scenes that a program made. Open views, streets and rooms come out plausibly; faces, fur,
-crowds, glass, mirrors and pictures of pictures often do not. Depth is coarse, and nothing in it is metric. Use a
-published Marigold checkpoint for real work."""
+It is small and has seen only scenes that a program made. Of photographs, open views, buildings and single things before
+a background come out plausibly; close views, crowds, glass, mirrors and pictures of pictures often do not, and thin
+things vanish. Depth is coarse, and nothing in it is metric. Use a published Marigold checkpoint for real work."""
 CARD = """\
 # Marigold demo checkpoint
 

@@ -72,8 +72,8 @@ def run_unet(
     )
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
-    trained = train_unet(new_unet(), vae, prompt, latents, settings, diffusion, run / name, report, shown)
-    write_demo_folder(trained, vae, run / name / "checkpoint", STEPS, resolution)
+    train_unet(new_unet(), vae, prompt, latents, settings, diffusion, run / name, report, shown)
+    run_pack(run, name, run / name / "checkpoint", resolution)
 
 
 def run_decoder(data: Path, run: Path, steps: int, report: Losses) -> None:
@@ -87,7 +87,7 @@ def latents_folder(run: Path, resolution: int) -> Path:
 
 
 def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -> None:
-    """Pack the averaged weights of a run that may still be training into a checkpoint folder."""
+    """Pack the averaged weights of a run that may still be training, with the decoder that was trained last."""
     path = run / name / "state.pt"
     if not path.exists():
         raise MarigoldError("bad_input", f"There is no training checkpoint at {path} yet.")

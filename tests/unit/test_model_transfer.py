@@ -44,8 +44,7 @@ def test_an_interrupted_download_goes_on_later(hub):
         find_model(V1_1)
     fetch()
     assert_whole(hub)
-    size = len(hub.repositories[CATALOGUE[V1_1].hub_id].files[UNET])
-    assert hub.sent[UNET] == size
+    assert hub.sent[UNET] == len(hub.repositories[CATALOGUE[V1_1].hub_id].files[UNET])
 
 
 @pytest.mark.parametrize("fault", ["ignore_range", "refuse_range", "wrong_range"])
