@@ -65,6 +65,16 @@ def test_range_focal_length_and_size_come_from_the_picture(load):
     assert properties.near == pytest.approx(metric.min() * 1.6 / FLOOR_BELOW, rel=0.02)
 
 
+def test_depth_of_field_counts_in_metres_once_the_size_is_known(load, extension):
+    depth = load(corner_of_a_room())
+    assert bpy.ops.marigold.add_depth_of_field(depth=depth.name) == {"FINISHED"}
+    node = extension("marigold_blender.scene.depth_of_field_nodes").find_pass(bpy.context.scene)
+    assert node.inputs["Metric"].default_value == 0.0  # the size is a guess
+    depth.marigold.calibrated = "CALIBRATED"
+    depth.marigold.far = depth.marigold.far * 1.01  # a calibration sets the range, which the pass follows
+    assert node.inputs["Metric"].default_value == 1.0
+
+
 def test_the_floor_is_the_ground(load, build):
     metric = corner_of_a_room()
     mesh, camera = build(load(metric))
