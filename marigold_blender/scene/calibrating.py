@@ -18,15 +18,15 @@ from ..errors import MarigoldError
 from ..geometry.calibration import Calibration, Method, fit_scale_and_shift
 from ..geometry.calibration_by_lengths import MeasuredLengths, fit_to_lengths
 from ..geometry.camera import Camera
+from ..geometry.known_distances import beside, lattice, planar_from_straight, same_view
 from ..geometry.self_calibration.calibrate import self_calibrate
 from ..geometry.self_calibration.result import SelfCalibration
-from ..geometry.unprojection import unproject
 from .depth_image import DepthPixels, read_pixels, record_of
 from .following import camera_of
 from .images import array_from_image
-from .known_places import depth_at, in_pixels, lattice
+from .known_places import depth_at, in_pixels
 from .metric_file import read_metric_depth
-from .scene_camera import SAME_SHAPE, chosen_camera, clip_camera, scene_camera
+from .scene_camera import chosen_camera, clip_camera, scene_camera
 from .seen_geometry import seen_distances
 from .self_calibrated import calibration_from, note_of, stored_self_calibration
 from .tracked_markers import marker_distances
@@ -147,9 +147,7 @@ def _by_points(context: bpy.types.Context, image: bpy.types.Image, pixels: Depth
     depth = depth_at(image, pixels, points[:, :2])
     distances = points[:, 2]
     if known.measure == "STRAIGHT":
-        camera = camera_of(image)
-        straight = np.linalg.norm(unproject(camera, in_pixels(image, points[:, :2]), np.ones(len(points))), axis=1)
-        distances = distances / straight
+        distances = planar_from_straight(camera_of(image), in_pixels(image, points[:, :2]), distances)
     return Found(fit_scale_and_shift(depth, distances, method="POINTS"))
 
 
@@ -175,7 +173,7 @@ def _by_markers(context: bpy.types.Context, image: bpy.types.Image, pixels: Dept
 
 def _by_scene(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:
     camera = scene_camera(context.scene, known.camera, image)
-    rows, columns = lattice(pixels)
+    rows, columns = lattice(pixels.depth, pixels.valid)
     centres = np.stack([columns + 0.5, rows + 0.5], axis=-1)
     distances = seen_distances(context, chosen_camera(context.scene, known.camera), camera, centres)
     if np.isfinite(distances).sum() < FEWEST_SEEN:
@@ -190,18 +188,16 @@ def _by_file(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPi
     if not known.file:
         raise MarigoldError("bad_input", "Choose a file with the distance of every pixel: a Z pass (.exr) or .npy.")
     metric = read_metric_depth(Path(bpy.path.abspath(known.file)))
-    height, width = pixels.depth.shape
-    if abs(metric.shape[1] / metric.shape[0] / (width / height) - 1) > SAME_SHAPE:
+    if not same_view(metric, pixels.depth):
+        height, width = pixels.depth.shape
         raise MarigoldError(
             "bad_input",
             f"“{known.file}” is {metric.shape[1]} x {metric.shape[0]}, the photo {width} x {height} pixels:"
             " choose the depth of the same picture.",
         )
-    rows, columns = lattice(pixels)
-    down = ((rows + 0.5) * (metric.shape[0] / height)).astype(np.intp)
-    across = ((columns + 0.5) * (metric.shape[1] / width)).astype(np.intp)
+    depth, distances = beside(pixels.depth, pixels.valid, metric)
     scale = metres_per_unit(context.scene) if known.unit == "METRES" else 1.0
-    return Found(fit_scale_and_shift(pixels.depth[rows, columns], metric[down, across] / scale, method="FILE"))
+    return Found(fit_scale_and_shift(depth, distances / scale, method="FILE"))
 
 
 def _by_itself(context: bpy.types.Context, image: bpy.types.Image, pixels: DepthPixels, known: Known) -> Found:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Self-calibration of a depth file. Used by `marigold calibrate`."""
+"""Calibration of a depth file: by itself, or by what is known of its distances. Used by `marigold calibrate`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,15 @@ from ...depth_files.names import SUFFIXES, depth_paths
 from ...depth_files.read import read_depth
 from ...depth_of_field.scene_depth import SKY_M, read_values
 from ...errors import MarigoldError
+from ...geometry.calibration import Calibration, fit_scale_and_shift
+from ...geometry.calibration_by_lengths import MeasuredLengths, fit_to_lengths
+from ...geometry.camera import Camera
+from ...geometry.known_distances import beside, depth_at, planar_from_straight, same_view
 from ...geometry.self_calibration.calibrate import self_calibrate
 from ...geometry.self_calibration.result import SelfCalibration
 
 SMALLEST_EDGE = 16  # pixels: in less there are no planes
+ASSUMED_RATIO = 1 / 3  # of shift to scale, until something tells: near 1, far 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,34 @@ class CalibrateRequest:
     uncertainty: str = ""
 
 
+@dataclass(frozen=True)
+class KnownDistances:
+    """What is known of a depth map's distances, in a unit of one's own: one of the three.
+
+    Attributes:
+        points: (x, y, distance) each; x and y in pixels from the upper left corner.
+        planar: the points' distances are along the axis, as Z passes count, not straight from the lens.
+        lengths: (x, y, x, y, length) each, between two points.
+        metric: file with the distance of every pixel: a `.npy` [H, W] or an EXR with a Z pass; empty: none.
+    """
+
+    points: tuple[tuple[float, ...], ...] = ()
+    planar: bool = False
+    lengths: tuple[tuple[float, ...], ...] = ()
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A depth file: depth [H, W] with NaN where there is nothing, what of it is valid, and what is known beside it."""
+
+    name: str
+    depth: np.ndarray
+    valid: np.ndarray | None
+    uncertainty: np.ndarray | None
+    focal_px: float | None
+
+
 def run_calibrate(request: CalibrateRequest) -> SelfCalibration:
     """Find shift, focal length and floor of a depth file.
 
@@ -43,19 +76,73 @@ def run_calibrate(request: CalibrateRequest) -> SelfCalibration:
     Raises:
         MarigoldError: a file is missing, damaged or no depth, or a number is impossible (`bad_input`).
     """
+    given = _read(request)
+    uncertainty = given.uncertainty
+    if request.uncertainty:
+        uncertainty = read_values(Path(request.uncertainty))
+        if uncertainty.shape != given.depth.shape:
+            raise MarigoldError("bad_input", f"{Path(request.uncertainty).name} is not as large as {given.name}.")
+    return self_calibrate(
+        given.depth,
+        given.valid,
+        focal_px=given.focal_px,
+        principal_point=request.principal_point,
+        uncertainty=uncertainty,
+    )
+
+
+def run_calibrate_by(request: CalibrateRequest, known: KnownDistances) -> Calibration:
+    """Find the distances of depth 0 and of depth 1 of a depth file from what is known of it.
+
+    Raises:
+        MarigoldError: as `run_calibrate`; or what is known does not determine it (`bad_input`).
+    """
+    given = _read(request)
+    depth = given.depth
+    low, high = float(np.nanmin(depth[np.isfinite(depth)])), float(np.nanmax(depth[np.isfinite(depth)]))
+    if low == high:
+        raise MarigoldError("bad_input", f"{given.name} is the same everywhere: it tells no distances.")
+    unit = (depth - low) / (high - low)
+    camera = _camera(given, request)
+    if known.metric:
+        metric = _distances(Path(known.metric))
+        if not same_view(metric, depth):
+            raise MarigoldError(
+                "bad_input",
+                f"{Path(known.metric).name} is {metric.shape[1]} x {metric.shape[0]}, {given.name} {depth.shape[1]} x"
+                f" {depth.shape[0]} pixels: give the depth of the same picture.",
+            )
+        found = fit_scale_and_shift(*beside(unit, given.valid, metric), method="FILE")
+    elif known.lengths:
+        rows = np.array(known.lengths, float)
+        ends = rows[:, :4].reshape(-1, 2)
+        measured = MeasuredLengths(ends.reshape(-1, 2, 2), _depth_there(given, unit, ends).reshape(-1, 2), rows[:, 4])
+        found = fit_to_lengths(measured, camera, ASSUMED_RATIO, ASSUMED_RATIO + 1)
+    else:
+        rows = np.array(known.points, float).reshape(-1, 3)
+        places, distances = rows[:, :2], rows[:, 2]
+        there = _depth_there(given, unit, places)
+        if not known.planar:
+            distances = planar_from_straight(camera, places, distances)
+        found = fit_scale_and_shift(there, distances)
+    scale = (found.far - found.near) / (high - low)  # of the file's own values
+    near = found.near - scale * low
+    return replace(found, near=near, far=near + scale)
+
+
+def _read(request: CalibrateRequest) -> _Given:
     if request.focal_px is not None and not 0 < request.focal_px < np.inf:
         raise MarigoldError("bad_input", f"The focal length must be above 0, not {request.focal_px:g}.")
     path = Path(request.depth)
     focal_px = request.focal_px
     valid = uncertainty = None
-    beside = depth_paths(path.parent, path.name.removesuffix(SUFFIXES["depth"]))
-    if path.name.endswith(SUFFIXES["depth"]) and beside["record"].is_file():
+    files = depth_paths(path.parent, path.name.removesuffix(SUFFIXES["depth"]))
+    if path.name.endswith(SUFFIXES["depth"]) and files["record"].is_file():
         depth_map = read_depth(path)
         depth, valid, uncertainty = depth_map.depth, depth_map.valid, depth_map.uncertainty
         focal_px = focal_px or depth_map.record.camera.focal_px
     else:
-        depth = read_values(path)
-        depth = np.where(np.abs(depth) < SKY_M, depth, np.nan)  # a Z pass holds 1e10 where nothing is
+        depth = _without_sky(read_values(path))
     if min(depth.shape) < SMALLEST_EDGE:
         raise MarigoldError(
             "bad_input",
@@ -63,10 +150,38 @@ def run_calibrate(request: CalibrateRequest) -> SelfCalibration:
         )
     if not np.isfinite(depth).any():
         raise MarigoldError("bad_input", f"{path.name} holds no depth at all: every pixel is infinite or not a number.")
-    if request.uncertainty:
-        uncertainty = read_values(Path(request.uncertainty))
-        if uncertainty.shape != depth.shape:
-            raise MarigoldError("bad_input", f"{Path(request.uncertainty).name} is not as large as {path.name}.")
-    return self_calibrate(
-        depth, valid, focal_px=focal_px, principal_point=request.principal_point, uncertainty=uncertainty
-    )
+    return _Given(path.name, depth, valid, uncertainty, focal_px)
+
+
+def _without_sky(values: np.ndarray) -> np.ndarray:
+    """NaN where nothing is: there a Z pass holds 1e10."""
+    return np.where(np.abs(values) < SKY_M, values, np.nan)
+
+
+def _distances(path: Path) -> np.ndarray:
+    metric = _without_sky(read_values(path))
+    if not (metric > 0).any():
+        raise MarigoldError("bad_input", f"{path.name} holds no distances: all are zero, infinite or negative.")
+    return metric
+
+
+def _camera(given: _Given, request: CalibrateRequest) -> Camera:
+    height, width = given.depth.shape
+    camera = Camera.centred(width, height, given.focal_px) if given.focal_px else Camera.from_fov(width, height)
+    if request.principal_point:
+        camera = replace(camera, cx=request.principal_point[0], cy=request.principal_point[1])
+    return camera
+
+
+def _depth_there(given: _Given, depth: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Depth [N] at places [N, 2] in pixels, all of which must have some."""
+    height, width = depth.shape
+    found = depth_at(depth, given.valid, places)
+    for (x, y), value in zip(places, found, strict=True):
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise MarigoldError(
+                "bad_input", f"The place ({x:g}, {y:g}) is outside of {given.name}, {width} x {height} pixels."
+            )
+        if not np.isfinite(value):
+            raise MarigoldError("bad_input", f"{given.name} has no depth at ({x:g}, {y:g}): choose another place.")
+    return found
