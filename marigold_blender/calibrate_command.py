@@ -9,6 +9,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from .errors import MarigoldError
+
 if TYPE_CHECKING:
     from .geometry.calibration import Calibration
     from .geometry.self_calibration.result import SelfCalibration
@@ -69,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
         tuple(map(tuple, options.lengths or ())),
         options.metric,
     )
+    if known.planar and not known.points:
+        raise MarigoldError("bad_input", "--planar says how points were measured: give some with --point.")
     found: SelfCalibration | Calibration
     if known.points or known.lengths or known.metric:
         found = run_calibrate_by(request, known)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...depth_files.depth_map import DepthMap
 from ...depth_files.names import SUFFIXES, depth_paths
 from ...depth_files.read import read_depth
 from ...depth_of_field.scene_depth import SKY_M, read_values
@@ -20,7 +21,7 @@ from ...geometry.self_calibration.calibrate import self_calibrate
 from ...geometry.self_calibration.result import SelfCalibration
 
 SMALLEST_EDGE = 16  # pixels: in less there are no planes
-ASSUMED_RATIO = 1 / 3  # of shift to scale, until something tells: near 1, far 4
+ASSUMED_RANGE = 1.0, 4.0  # near and far, until something tells
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,14 @@ class KnownDistances:
 
 @dataclass(frozen=True)
 class _Given:
-    """A depth file: depth [H, W] with NaN where there is nothing, what of it is valid, and what is known beside it."""
+    """A depth file: depth [H, W] with NaN where there is nothing, what of it is valid, and what its record tells."""
 
     name: str
     depth: np.ndarray
-    valid: np.ndarray | None
-    uncertainty: np.ndarray | None
-    focal_px: float | None
+    valid: np.ndarray | None = None
+    uncertainty: np.ndarray | None = None
+    focal_px: float | None = None
+    range: tuple[float, float] = ASSUMED_RANGE
 
 
 def run_calibrate(request: CalibrateRequest) -> SelfCalibration:
@@ -99,50 +101,63 @@ def run_calibrate_by(request: CalibrateRequest, known: KnownDistances) -> Calibr
     """
     given = _read(request)
     depth = given.depth
-    low, high = float(np.nanmin(depth[np.isfinite(depth)])), float(np.nanmax(depth[np.isfinite(depth)]))
+    seen = depth[np.isfinite(depth)]
+    low, high = float(seen.min()), float(seen.max())
     if low == high:
         raise MarigoldError("bad_input", f"{given.name} is the same everywhere: it tells no distances.")
-    unit = (depth - low) / (high - low)
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    unit = replace(given, depth=(depth - low) / (high - low))
     camera = _camera(given, request)
     if known.metric:
-        metric = _distances(Path(known.metric))
-        if not same_view(metric, depth):
-            raise MarigoldError(
-                "bad_input",
-                f"{Path(known.metric).name} is {metric.shape[1]} x {metric.shape[0]}, {given.name} {depth.shape[1]} x"
-                f" {depth.shape[0]} pixels: give the depth of the same picture.",
-            )
-        found = fit_scale_and_shift(*beside(unit, given.valid, metric), method="FILE")
+        found = _by_map(unit, Path(known.metric))
     elif known.lengths:
-        rows = np.array(known.lengths, float)
-        ends = rows[:, :4].reshape(-1, 2)
-        measured = MeasuredLengths(ends.reshape(-1, 2, 2), _depth_there(given, unit, ends).reshape(-1, 2), rows[:, 4])
-        found = fit_to_lengths(measured, camera, ASSUMED_RATIO, ASSUMED_RATIO + 1)
+        found = _by_lengths(unit, camera, np.array(known.lengths, float))
     else:
-        rows = np.array(known.points, float).reshape(-1, 3)
-        places, distances = rows[:, :2], rows[:, 2]
-        there = _depth_there(given, unit, places)
-        if not known.planar:
-            distances = planar_from_straight(camera, places, distances)
-        found = fit_scale_and_shift(there, distances)
+        found = _by_points(unit, camera, np.array(known.points, float).reshape(-1, 3), known.planar)
     scale = (found.far - found.near) / (high - low)  # of the file's own values
     near = found.near - scale * low
     return replace(found, near=near, far=near + scale)
+
+
+def _by_map(given: _Given, path: Path) -> Calibration:
+    metric = _without_sky(read_values(path))
+    if not (metric > 0).any():
+        raise MarigoldError("bad_input", f"{path.name} holds no distances: all are zero, infinite or negative.")
+    if not same_view(metric, given.depth):
+        (height, width), (rows, columns) = given.depth.shape, metric.shape
+        raise MarigoldError(
+            "bad_input",
+            f"{path.name} is {columns} x {rows}, {given.name} {width} x {height} pixels: give the depth of the same"
+            " picture.",
+        )
+    return fit_scale_and_shift(*beside(given.depth, given.valid, metric), method="FILE")
+
+
+def _by_lengths(given: _Given, camera: Camera, lengths: np.ndarray) -> Calibration:
+    ends = lengths[:, :4].reshape(-1, 2)
+    measured = MeasuredLengths(ends.reshape(-1, 2, 2), _depth_there(given, ends).reshape(-1, 2), lengths[:, 4])
+    return fit_to_lengths(measured, camera, *given.range)
+
+
+def _by_points(given: _Given, camera: Camera, points: np.ndarray, planar: bool) -> Calibration:
+    places, distances = points[:, :2], points[:, 2]
+    there = _depth_there(given, places)
+    return fit_scale_and_shift(there, distances if planar else planar_from_straight(camera, places, distances))
 
 
 def _read(request: CalibrateRequest) -> _Given:
     if request.focal_px is not None and not 0 < request.focal_px < np.inf:
         raise MarigoldError("bad_input", f"The focal length must be above 0, not {request.focal_px:g}.")
     path = Path(request.depth)
-    focal_px = request.focal_px
-    valid = uncertainty = None
     files = depth_paths(path.parent, path.name.removesuffix(SUFFIXES["depth"]))
     if path.name.endswith(SUFFIXES["depth"]) and files["record"].is_file():
-        depth_map = read_depth(path)
-        depth, valid, uncertainty = depth_map.depth, depth_map.valid, depth_map.uncertainty
-        focal_px = focal_px or depth_map.record.camera.focal_px
+        given = _with_record(path, read_depth(path))
     else:
-        depth = _without_sky(read_values(path))
+        given = _Given(path.name, _without_sky(read_values(path)))
+    if request.focal_px is not None:
+        given = replace(given, focal_px=request.focal_px)
+    depth = given.depth
     if min(depth.shape) < SMALLEST_EDGE:
         raise MarigoldError(
             "bad_input",
@@ -150,19 +165,21 @@ def _read(request: CalibrateRequest) -> _Given:
         )
     if not np.isfinite(depth).any():
         raise MarigoldError("bad_input", f"{path.name} holds no depth at all: every pixel is infinite or not a number.")
-    return _Given(path.name, depth, valid, uncertainty, focal_px)
+    return given
+
+
+def _with_record(path: Path, depth_map: DepthMap) -> _Given:
+    record = depth_map.record
+    known = ASSUMED_RANGE
+    if record.self_calibration and (found := SelfCalibration.from_json(record.self_calibration)).sure:
+        known = found.near_and_far()
+    focal_px = record.camera.focal_px or None
+    return _Given(path.name, depth_map.depth, depth_map.valid, depth_map.uncertainty, focal_px, known)
 
 
 def _without_sky(values: np.ndarray) -> np.ndarray:
     """NaN where nothing is: there a Z pass holds 1e10."""
     return np.where(np.abs(values) < SKY_M, values, np.nan)
-
-
-def _distances(path: Path) -> np.ndarray:
-    metric = _without_sky(read_values(path))
-    if not (metric > 0).any():
-        raise MarigoldError("bad_input", f"{path.name} holds no distances: all are zero, infinite or negative.")
-    return metric
 
 
 def _camera(given: _Given, request: CalibrateRequest) -> Camera:
@@ -173,10 +190,10 @@ def _camera(given: _Given, request: CalibrateRequest) -> Camera:
     return camera
 
 
-def _depth_there(given: _Given, depth: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _depth_there(given: _Given, places: np.ndarray) -> np.ndarray:
     """Depth [N] at places [N, 2] in pixels, all of which must have some."""
-    height, width = depth.shape
-    found = depth_at(depth, given.valid, places)
+    height, width = given.depth.shape
+    found = depth_at(given.depth, given.valid, places)
     for (x, y), value in zip(places, found, strict=True):
         if not (0 <= x <= width and 0 <= y <= height):
             raise MarigoldError(
