@@ -111,6 +111,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument(
         "--own-share", type=float, default=0.8, help="share of the others that start from the network's own estimate"
     )
+    unet.add_argument(
+        "--robust", type=float, default=0.0, help="errors above this count by their length, not their square (0: none)"
+    )
     unet.set_defaults(run_stage=_unet, steps=10_600)
     for parser in (encode, unet):
         parser.add_argument(
@@ -188,6 +191,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         multi_share=arguments.multi_share,
         terminal_share=arguments.terminal_share,
         own_share=arguments.own_share,
+        robust=arguments.robust,
     )
     run_unet(
         arguments.run,

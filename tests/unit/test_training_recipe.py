@@ -162,6 +162,19 @@ def test_the_coarse_error_counts_what_block_averages_miss():
     assert 0 < coarse - plain < 0.1 * plain  # of white noise the mean over 64 latents keeps little
 
 
+def test_a_robust_error_is_the_square_where_it_is_small_and_the_length_where_it_is_large():
+    turn, prompt, scheduler = Turn(1, 0, 0, 0, CPU), torch.zeros(1, 2, 8), new_scheduler()
+    batch = a_batch(turn)
+
+    def loss_when_off_by(size, robust):
+        settings = DiffusionSettings(terminal_share=1.0, robust=robust)  # at the last timestep the depth alone counts
+        off = Predicts(batch.depth + size, scheduler)
+        return float(diffusion_loss(off, batch, prompt, scheduler, settings, turn))
+
+    assert loss_when_off_by(0.01, 0.2) == pytest.approx(loss_when_off_by(0.01, 0.0), rel=0.01)
+    assert loss_when_off_by(10.0, 0.2) == pytest.approx(2 * 0.2 * (10.0 - 0.2), rel=0.01)
+
+
 def test_muon_steps_are_orthogonal_and_the_others_are_adams():
     torch.manual_seed(0)
     gradient = torch.randn(16, 64) @ torch.diag(torch.logspace(0, -1, 64))
