@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,24 @@ import numpy as np
 import torch
 from PIL import Image
 
-from marigold_blender.clips.depth_sequence import open_depth_sequence
+from marigold_blender.clips.clip import Clip, ClipFrame, clip_frames, open_clip
+from marigold_blender.clips.depth_sequence import depth_path, open_depth_sequence
+from marigold_blender.depth_files.exr import read_exr, write_exr
+from marigold_blender.depth_files.replacing import replacing_one
 from marigold_blender.depth_files.spectral import spectral
 from marigold_blender.estimation.checkpoint_files import read_defaults
 from marigold_blender.estimation.optical_flow import warped
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.training.render import RenderPlan, render_data_set
-from marigold_blender.worker.server.clip_job import ClipRequest, run_clip
+from marigold_blender.worker.server.clip_job import ClipRequest, estimate_frame, run_clip
 from tests.acceptance.steps import ROOT
 from tests.unit.checkpoints import DEMO
 
 MOVING = Path.home() / ".cache" / "marigold-acceptance" / "moving"
 SHORT = ("rooms", "terrain", "corridors", "streets", "tabletops")  # corridors: the demo never saw one
 LONG = ("rooms", "corridors")
-METHODS = {"steady": True, "independent": False}
-SETTINGS = EstimateSettings(steps=1, ensemble=1)
+METHODS = ("steady", "independent", "same_noise")
+SETTINGS = EstimateSettings(steps=4, ensemble=1)
 MANY = 10_000
 
 
@@ -72,20 +76,48 @@ def _measured(folder: str, name: str) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(kept.read_text())
         return row
     row = {"set": folder, "clip": name}
-    for method, steady in METHODS.items():
-        output = _results() / method / folder
-        started, before = time.process_time(), len(list(output.glob(f"{name}_*.exr")))
-        request = ClipRequest(str(MOVING / folder / "rgb" / f"{name}_####.png"), str(output), SETTINGS, steady)
-        run_clip(request, lambda *_: None, lambda: False)
-        sequence = open_depth_sequence(output / f"{name}_depth.json")
-        row[method] = errors(MOVING / folder, name, [sequence.read(number) for number in sequence.frames])
-        if not before:
-            row[method]["processor_seconds"] = time.process_time() - started
-        if len(sequence.frames) > 50:
-            row[f"{method}_50"] = errors(MOVING / folder, name, [sequence.read(n) for n in sequence.frames[:50]])
+    for method in METHODS:
+        if folder == "long" and method == "same_noise":
+            continue
+        depths, seconds = _depths(folder, name, method)
+        row[method] = errors(MOVING / folder, name, depths)
+        if seconds is not None:
+            row[method]["processor_seconds"] = seconds
+        if len(depths) > 50:
+            row[f"{method}_50"] = errors(MOVING / folder, name, depths[:50])
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(row))
     return row
+
+
+def _depths(folder: str, name: str, method: str) -> tuple[list[np.ndarray], float | None]:
+    """The frames' depth, and what it took of processor time; None if some frames were there already.
+
+    Independent frames are what stock diffusers gives: each starts from noise of its own. `same_noise`: all start from
+    the same, as `marigold estimate --independent` does.
+    """
+    output = _results() / method / folder
+    started, before = time.process_time(), len(list(output.glob(f"{name}_*.exr")))
+    pictures = MOVING / folder / "rgb" / f"{name}_####.png"
+    if method == "independent":
+        depths = [_alone(clip, frame, output) for clip in [open_clip(pictures)] for frame in clip_frames(clip, None)]
+    else:
+        run_clip(ClipRequest(str(pictures), str(output), SETTINGS, method == "steady"), lambda *_: None, lambda: False)
+        sequence = open_depth_sequence(output / f"{name}_depth.json")
+        depths = [sequence.read(number) for number in sequence.frames]
+    return depths, None if before else time.process_time() - started
+
+
+def _alone(clip: Clip, frame: ClipFrame, output: Path) -> np.ndarray:
+    """The depth of a frame from noise of its own, kept in `output`."""
+    path = depth_path(output, clip.name, frame.number)
+    if path.is_file():
+        return read_exr(path)
+    output.mkdir(parents=True, exist_ok=True)
+    depth = estimate_frame(clip, frame, replace(SETTINGS, seed=frame.number), lambda: False)[0]
+    with replacing_one(path) as beside:
+        write_exr(depth, beside)
+    return depth
 
 
 def errors(scenes: Path, name: str, predicted: list[np.ndarray]) -> dict[str, float]:
@@ -239,12 +271,12 @@ def follow_many(folder: str) -> None:
 
 def draw_slices(name: str, picture: Path) -> None:
     """One row of a long clip over time: as rendered, independent frames, steady. Time runs downwards."""
-    frames = range(0, len(open_depth_sequence(_results() / "steady" / "long" / f"{name}_depth.json").frames))
-    photos = (np.asarray(Image.open(MOVING / "long" / "rgb" / f"{name}_{i:04}.png").convert("RGB")) for i in frames)
+    numbers = open_depth_sequence(_results() / "steady" / "long" / f"{name}_depth.json").frames
+    photos = (np.asarray(Image.open(MOVING / "long" / "rgb" / f"{name}_{i:04}.png").convert("RGB")) for i in numbers)
     parts = [np.stack([photo[photo.shape[0] // 2] for photo in photos])]
     for method in ("independent", "steady"):
-        sequence = open_depth_sequence(_results() / method / "long" / f"{name}_depth.json")
-        rows = np.stack([depth[depth.shape[0] // 2] for depth in map(sequence.read, sequence.frames)])
+        depths = (read_exr(depth_path(_results() / method / "long", name, number)) for number in numbers)
+        rows = np.stack([depth[depth.shape[0] // 2] for depth in depths])
         low, high = np.quantile(rows, [0.01, 0.99])
         parts.append(spectral(np.clip((rows - low) / (high - low), 0.0, 1.0)))
     gap = np.full((len(parts[0]), 6, 3), 255, np.uint8)
