@@ -112,9 +112,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
         "--own-share", type=float, default=0.8, help="share of the others that start from the network's own estimate"
     )
     unet.add_argument(
-        "--robust", type=float, default=0.0, help="errors above this count by their length, not their square (0: none)"
+        "--robust", type=float, default=0.2, help="errors above this count by their length, not their square (0: none)"
     )
-    unet.set_defaults(run_stage=_unet, steps=10_600)
+    unet.set_defaults(run_stage=_unet, steps=14_000)
     for parser in (encode, unet):
         parser.add_argument(
             "--resolution", type=int, default=256, help="longer edge of the views (default: %(default)s)"
@@ -143,8 +143,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     demo.add_argument(
         "--small-scenes", type=int, default=900, help="of each family, in small pictures (default: %(default)s)"
     )
+    demo.add_argument("--tiny-scenes", type=int, default=1500, help="and in tiny ones (default: %(default)s)")
     demo.add_argument("--vae-steps", type=int, default=2000)
-    demo.add_argument("--unet-steps", type=int, default=10_600)
+    demo.add_argument("--unet-steps", type=int, default=14_000)
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
     demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")
@@ -233,6 +234,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         arguments.folder,
         scenes=arguments.scenes,
         small_scenes=arguments.small_scenes,
+        tiny_scenes=arguments.tiny_scenes,
         vae_steps=arguments.vae_steps,
         unet_steps=arguments.unet_steps,
         workers=arguments.workers,

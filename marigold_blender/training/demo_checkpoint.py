@@ -27,8 +27,8 @@ class Stage:
         resolution: longer edge of the views.
         end: share of all steps after which the next stage begins.
         batch: views a step.
-        data: data sets that the views come from. Small pictures cost a quarter of large ones, and how many different
-            ones a network has seen decides how well it reads the layout of a new one.
+        data: data sets that the views come from. Small pictures cost a third of large ones, tiny ones a fifth, and
+            how many different ones a network has seen decides how well it reads the layout of a new one.
     """
 
     resolution: int
@@ -38,11 +38,11 @@ class Stage:
 
 
 UNET_STAGES = (
-    Stage(64, 0.53, 64, ("train", "small")),
-    Stage(128, 0.87, 32, ("train", "small")),
+    Stage(64, 0.40, 64, ("train", "small")),
+    Stage(128, 0.86, 32, ("train", "small", "tiny")),
     Stage(RESOLUTION, 1.0, 16, ("train",)),
 )
-FIRST_SMALL = 100_000  # their scenes are numbered from here: no name occurs twice
+FIRST_SMALL, FIRST_TINY = 100_000, 300_000  # their scenes are numbered from here: no name occurs twice
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,19 @@ class DemoPlan:
     Attributes:
         folder: data in `data/`, networks in `runs/`; both go on where they were stopped.
         scenes: training scenes of each family (four pictures each).
-        small_scenes: more of them in small pictures (three each).
+        small_scenes, tiny_scenes: more of them in small pictures (three each) and in tiny ones (two each).
         tests: pictures of each family of the two test sets.
-        variants: encoded views of each picture.
+        variants: encoded views of each picture; of a tiny one, in which crops show nothing more, only the whole.
     """
 
     folder: Path
     scenes: int = 500
     small_scenes: int = 900
+    tiny_scenes: int = 1500
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
-    unet_steps: int = 10_600
+    unet_steps: int = 14_000
     decoder_steps: int = 500
     variants: int = 4
     workers: int = 2
@@ -83,11 +84,14 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     seen = replace(train, folder=data / "seen", count=plan.tests, seed=2, views=1)
     unseen = replace(seen, folder=data / "unseen", families=(HELD_OUT,), count=plan.held_out_tests, seed=3)
     small = replace(train, folder=data / "small", count=plan.small_scenes, seed=4, size=160, views=3, first=FIRST_SMALL)
+    tiny = replace(
+        small, folder=data / "tiny", count=plan.tiny_scenes, seed=6, size=128, samples=2, views=2, first=FIRST_TINY
+    )
     pictures = 0
-    for part in (seen, unseen, train, small):
+    for part in (seen, unseen, train, small, tiny):
         say(f"Rendering {part.folder.name}: {part.count} scenes of {', '.join(part.families)}")
         rendered = render_data_set(part, lambda done, total: None)
-        pictures += rendered if part in (train, small) else 0
+        pictures += rendered if part not in (seen, unseen) else 0
 
     def losses(step: int, steps: int, loss: float) -> None:
         say(f"step {step} of {steps}: loss {loss:.4f}")
@@ -97,7 +101,8 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     for stage in UNET_STAGES:
         say(f"Encoding at {stage.resolution} pixels")
         for name in stage.data:
-            run_encode(data / name, runs, plan.variants, lambda done, total: None, stage.resolution)
+            variants = 1 if name == tiny.folder.name else plan.variants
+            run_encode(data / name, runs, variants, lambda done, total: None, stage.resolution)
         say(f"Training the U-Net at {stage.resolution} pixels")
         until = int(plan.unet_steps * stage.end)
         run_unet(runs, plan.unet_steps, stage.batch, losses, FROM_NOTHING, resolution=stage.resolution, until=until)

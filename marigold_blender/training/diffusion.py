@@ -41,7 +41,7 @@ class DiffusionSettings:
 
 
 FROM_NOTHING = DiffusionSettings(  # what the demo is trained with
-    multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8, 16)
+    multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8, 16), robust=0.2
 )
 
 
