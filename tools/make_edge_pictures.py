@@ -48,6 +48,7 @@ def main() -> None:
             fitted = ImageOps.fit(picture, (WIDTH, HEIGHT), Image.Resampling.LANCZOS)
             sheet.paste(fitted, (x * (WIDTH + GAP), y * (HEIGHT + GAP)))
     sheet.save(PICTURE, quality=85)
+    scene.unregister()  # bpy 4.5 hangs at exit otherwise
 
 
 def rendered(folder: Path, scratch: Path) -> tuple[dict, dict]:
