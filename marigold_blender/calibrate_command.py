@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file like DEPTH: uncertain pixels count less (default: NAME_uncertainty.exr beside it)",
     )
-
     known = parser.add_mutually_exclusive_group()
     known.add_argument(
         "--point",
@@ -75,6 +74,10 @@ def run(options: argparse.Namespace) -> int:
         raise MarigoldError("bad_input", "--planar says how points were measured: give some with --point.")
     found: SelfCalibration | Calibration
     if known.points or known.lengths or known.metric:
+        if options.uncertainty:
+            raise MarigoldError(
+                "bad_input", "--uncertainty counts only where the depth calibrates itself: leave it out."
+            )
         found = run_calibrate_by(request, known)
         words = described_by_known(found)
     else:

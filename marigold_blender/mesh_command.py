@@ -14,6 +14,7 @@ from .depth_files.depth_map import DepthMap
 from .depth_files.read import read_depth
 from .depth_files.replacing import replacing_one
 from .errors import MarigoldError
+from .geometry.calibration import ASSUMED_RANGE
 from .geometry.camera import Camera
 from .geometry.discontinuities import DEFAULT_THRESHOLD
 from .geometry.grid import DEFAULT_VERTICES, grid_mesh
@@ -27,7 +28,6 @@ from .geometry.unprojection import metric_depth, relief, unproject
 from .mesh_files.write import MeshArrays, check_format, write_mesh
 from .photos.read import read_photo
 
-ASSUMED_RANGE = 1.0, 4.0
 MEASURES = {
     "size": "longer edge, border included",
     "height": "from the farthest to the nearest depth",

@@ -19,6 +19,7 @@ from ..errors import MarigoldError
 
 Method = Literal["POINTS", "LENGTHS", "MARKERS", "SCENE", "FILE", "SELF"]
 
+ASSUMED_RANGE = 1.0, 4.0  # near and far of depth that is not calibrated (DESIGN.md, depth in Blender)
 LEAST_SPREAD = 0.01  # of the depth range: nearer to each other, two points tell nothing of the shift
 MOST_PAIRS = 2000
 MOST_SCORED = 1000

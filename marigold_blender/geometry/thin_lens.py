@@ -17,8 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .calibration import ASSUMED_RANGE
+
 SENSOR_MM = 36.0
-ASSUMED_NEAR, ASSUMED_FAR = 1.0, 4.0  # of depth that is not calibrated (DESIGN.md, depth in Blender)
+ASSUMED_NEAR, ASSUMED_FAR = ASSUMED_RANGE
 
 
 @dataclass(frozen=True)

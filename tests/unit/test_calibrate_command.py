@@ -134,6 +134,7 @@ def rubbish(tmp_path):
         (["holes.npy", "--point", "20", "100", "2", "--point", "2", "2", "3"], "no depth at (2, 2)"),
         (["corner.npy", "--length", "20", "100", "20", "100", "1"], "two different points"),
         (["corner.npy", "--length", "20", "100", "90", "100", "-1"], "larger than zero"),
+        (["corner.npy", "--metric", "square.npy", "--uncertainty", "small.exr"], "calibrates itself"),
         (["corner.npy", "--planar"], "--planar says how points were measured"),
         (["corner.npy", "--metric", "small.exr"], "holds no distances"),
         (["corner.npy", "--metric", "square.npy"], "same picture"),

@@ -13,7 +13,7 @@ from ...depth_files.names import SUFFIXES, depth_paths
 from ...depth_files.read import read_depth
 from ...depth_of_field.scene_depth import SKY_M, read_values
 from ...errors import MarigoldError
-from ...geometry.calibration import Calibration, fit_scale_and_shift
+from ...geometry.calibration import ASSUMED_RANGE, Calibration, fit_scale_and_shift
 from ...geometry.calibration_by_lengths import MeasuredLengths, fit_to_lengths
 from ...geometry.camera import Camera
 from ...geometry.known_distances import beside, depth_at, planar_from_straight, same_view
@@ -21,7 +21,6 @@ from ...geometry.self_calibration.calibrate import self_calibrate
 from ...geometry.self_calibration.result import SelfCalibration
 
 SMALLEST_EDGE = 16  # pixels: in less there are no planes
-ASSUMED_RANGE = 1.0, 4.0  # near and far, until something tells
 
 
 @dataclass(frozen=True)
