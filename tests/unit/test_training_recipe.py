@@ -175,13 +175,24 @@ def test_a_robust_error_is_the_square_where_it_is_small_and_the_length_where_it_
     assert loss_when_off_by(10.0, 0.2) == pytest.approx(2 * 0.2 * (10.0 - 0.2), rel=0.01)
 
 
-def test_muon_steps_are_orthogonal_and_the_others_are_adams():
+@pytest.mark.parametrize("shape", [(16, 64), (64, 16), (16, 144), (144, 16)])  # the last two by the Gram matrix
+def test_muons_matrices_are_orthogonal(shape):
     torch.manual_seed(0)
-    gradient = torch.randn(16, 64) @ torch.diag(torch.logspace(0, -1, 64))
-    values = torch.linalg.svdvals(orthogonalised(gradient))
-    assert torch.linalg.svdvals(gradient).max() / torch.linalg.svdvals(gradient).min() > 3
-    assert values.min() > 0.6
-    assert values.max() < 1.3
+    u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    gradient = u @ torch.diag(torch.logspace(0, -1, 16)) @ v
+    matrix = orthogonalised(gradient)
+    turned = u.mT @ matrix @ v.mT  # diagonal, if the singular vectors stay
+    assert turned.diagonal().min() > 0.6
+    assert turned.diagonal().max() < 1.3
+    assert (turned - torch.diag(turned.diagonal())).abs().max() < 0.05
+
+
+def test_muon_steps_matrices_that_have_no_rank():
+    flat = torch.outer(torch.ones(16), torch.arange(144.0))
+    assert torch.linalg.svdvals(orthogonalised(flat)) == pytest.approx([1.0] + [0.0] * 15, abs=0.35)
+
+
+def test_muon_steps_vectors_as_adam_does():
     norm = torch.nn.Parameter(torch.ones(3))
     norm.grad = torch.tensor([1.0, -2.0, 3.0])
     Muon([("norm", norm)], lr=0.1, weight_decay=0.0, plain_share=0.5).step()
