@@ -33,8 +33,8 @@ def evaluate_model(
 
     Returns:
         Mean metrics by name, `images`, `per_image` (rows with `name`), and the same metrics of the baselines under
-        `baselines` (`constant`, `ramp`). `sky_far`: share of pixels without depth that are predicted >= 0.9, over the
-        pictures that have such pixels (None if none has).
+        `baselines` (`constant`, `ramp`). `sky_far`: share of sky pixels that are predicted >= 0.9; of all sky pixels of
+        the data set together, and in `per_image` of the picture's (None without sky; `sky_pixels` counts them).
     """
     estimator = Estimator.load(model, device)
     settings = replace(settings, ensemble=settings.ensemble or 1, steps=settings.steps or estimator.default_steps)
@@ -49,7 +49,8 @@ def evaluate_model(
         valid = sample.valid
         row: dict[str, Any] = {"name": sample.name, **depth_metrics(prediction, sample.depth, valid)}
         sky = np.isposinf(sample.depth)
-        row["sky_far"] = float(np.mean(prediction[sky] >= FAR_ENOUGH)) if sky.mean() > 0.01 else None
+        row["sky_far"] = float(np.mean(prediction[sky] >= FAR_ENOUGH)) if sky.any() else None
+        row["sky_pixels"] = int(sky.sum())
         rows.append(row)
         baselines["constant"].append(depth_metrics(constant_baseline(sample.depth, valid), sample.depth, valid))
         ramp = depth_metrics(ramp_baseline(sample.depth, valid), sample.depth, valid)
@@ -58,6 +59,7 @@ def evaluate_model(
         report(i + 1, len(samples))
     return {
         **_means(rows),
+        "sky_far": sky_share(rows),
         "images": len(rows),
         "model": str(model),
         "revision": estimator.revision,
@@ -69,7 +71,13 @@ def evaluate_model(
     }
 
 
-def _means(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
-    names = [name for name in rows[0] if name != "name" and not name.startswith("ramp_")]
-    values = {name: [row[name] for row in rows if row[name] is not None] for name in names}
-    return {name: float(np.mean(each)) if each else None for name, each in values.items()}
+def sky_share(rows: Sequence[dict[str, Any]]) -> float | None:
+    """Share of the sky pixels of several pictures that come out far; None if they have no sky."""
+    total = sum(row["sky_pixels"] for row in rows)
+    return sum(row["sky_far"] * row["sky_pixels"] for row in rows if row["sky_pixels"]) / total if total else None
+
+
+def _means(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    other = ("name", "sky_far", "sky_pixels")
+    names = [name for name in rows[0] if name not in other and not name.startswith("ramp_")]
+    return {name: float(np.mean([row[name] for row in rows])) for name in names}

@@ -18,18 +18,19 @@ from tests.unit.checkpoints import DEMO
 
 SCENES = Path.home() / ".cache/marigold-acceptance/tiles"
 FAMILIES = "rooms,streets,tabletops,shelves,closeups,terrain"
+SETTINGS = EstimateSettings(steps=1, ensemble=1, resolution=256, tiling=MAX_TILING)  # the demo's own resolution
 LARGE = """
 import json, resource, time
 import numpy as np
 from skimage import data
-from tests.acceptance.tiles import DEMO, EstimateSettings, Estimator, MAX_TILING, estimate_in_tiles
+from tests.acceptance.tiles import DEMO, SETTINGS, Estimator, estimate_in_tiles
 
 pixels = np.tile(data.astronaut(), (20, 20, 1))[:10_000, :10_000].copy()
 started = time.monotonic()
 depth = estimate_in_tiles(
     Estimator.load(DEMO, "cpu"),
     pixels,
-    EstimateSettings(steps=1, ensemble=1, resolution=160, tiling=MAX_TILING),
+    SETTINGS,
     lambda _stage, done, total: print(done, total, flush=True) if done % 100 == 0 else None,
     lambda: False,
 ).depth
@@ -62,13 +63,12 @@ def render_scenes() -> Path:
 def beside_the_single_pass(scenes: Path) -> dict[str, Any]:
     """Mean metrics on a scene data set: of the single pass, of tiles up to the pictures' own size, and ratios."""
     demo = Estimator.load(DEMO, "cpu")
-    settings = EstimateSettings(steps=1, ensemble=1, resolution=160, tiling=MAX_TILING)
     rows: dict[str, list[dict[str, float]]] = {"single": [], "tiles": []}
     for picture in sorted((scenes / "rgb").iterdir()):
         pixels = np.asarray(Image.open(picture).convert("RGB"))
         truth = np.load(scenes / "depth" / f"{picture.stem}.npy").astype(np.float32)
         valid = np.isfinite(truth) & (truth > 0)
-        arguments = (demo, pixels, settings, lambda *_: None, lambda: False)
+        arguments = (demo, pixels, SETTINGS, lambda *_: None, lambda: False)
         rows["tiles"].append(depth_metrics(estimate_in_tiles(*arguments).depth, truth, valid))
         rows["single"].append(depth_metrics(Estimator.estimate(*arguments).depth, truth, valid))
     means = {

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from marigold_blender.training.evaluate import sky_share
 from marigold_blender.training.metrics import boundary_f1, constant_baseline, depth_metrics, ramp_baseline
 from marigold_blender.training.scene_files import write_view
 
@@ -75,4 +76,14 @@ def test_evaluate_prints_one_json_object(tmp_path):
     assert [row["name"] for row in result["per_image"]] == ["a", "b"]
     assert result["baselines"]["ramp"]["abs_rel"] == pytest.approx(0, abs=1e-5)
     assert 0 < result["abs_rel"] <= 1
-    assert result["sky_far"] is not None
+    assert result["sky_far"] == pytest.approx(np.mean([row["sky_far"] for row in result["per_image"]]))  # alike in size
+
+
+def test_sky_counts_by_its_pixels():
+    rows = [
+        {"sky_far": 1.0, "sky_pixels": 300},
+        {"sky_far": 0.0, "sky_pixels": 100},
+        {"sky_far": None, "sky_pixels": 0},
+    ]
+    assert sky_share(rows) == pytest.approx(0.75)
+    assert sky_share(rows[2:]) is None
