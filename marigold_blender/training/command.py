@@ -143,9 +143,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     demo.add_argument(
         "--small-scenes", type=int, default=900, help="of each family, in small pictures (default: %(default)s)"
     )
-    demo.add_argument("--tiny-scenes", type=int, default=1500, help="and in tiny ones (default: %(default)s)")
+    demo.add_argument("--tiny-scenes", type=int, default=3200, help="and in tiny ones (default: %(default)s)")
     demo.add_argument("--vae-steps", type=int, default=2000)
-    demo.add_argument("--unet-steps", type=int, default=14_000)
+    demo.add_argument("--unet-steps", type=int, default=16_000)
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
     demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")

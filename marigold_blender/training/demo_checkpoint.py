@@ -27,20 +27,21 @@ class Stage:
         resolution: longer edge of the views.
         end: share of all steps after which the next stage begins.
         batch: views a step.
-        data: data sets that the views come from. Small pictures cost a third of large ones, tiny ones a fifth, and
-            how many different ones a network has seen decides how well it reads the layout of a new one.
+        variants: how many views are encoded of each picture, by data set. Small pictures cost a third of large ones,
+            tiny ones a fifth, and how many different ones a network has seen decides how well it reads the layout of a
+            new one. In tiny ones, and enlarged small ones, crops show nothing more than the whole.
     """
 
     resolution: int
     end: float
     batch: int
-    data: tuple[str, ...]
+    variants: dict[str, int]
 
 
 UNET_STAGES = (
-    Stage(64, 0.40, 64, ("train", "small")),
-    Stage(128, 0.86, 32, ("train", "small", "tiny")),
-    Stage(RESOLUTION, 1.0, 16, ("train",)),
+    Stage(64, 0.35, 64, {"train": 4, "small": 4}),
+    Stage(128, 0.94, 48, {"train": 4, "small": 4, "tiny": 1}),
+    Stage(RESOLUTION, 1.0, 16, {"train": 2, "small": 1}),
 )
 FIRST_SMALL, FIRST_TINY = 100_000, 300_000  # their scenes are numbered from here: no name occurs twice
 
@@ -54,19 +55,17 @@ class DemoPlan:
         scenes: training scenes of each family (four pictures each).
         small_scenes, tiny_scenes: more of them in small pictures (three each) and in tiny ones (two each).
         tests: pictures of each family of the two test sets.
-        variants: encoded views of each picture; of a tiny one, in which crops show nothing more, only the whole.
     """
 
     folder: Path
     scenes: int = 500
     small_scenes: int = 900
-    tiny_scenes: int = 1500
+    tiny_scenes: int = 3200
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
-    unet_steps: int = 14_000
+    unet_steps: int = 16_000
     decoder_steps: int = 500
-    variants: int = 4
     workers: int = 2
 
 
@@ -100,8 +99,7 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     run_vae(train.folder, runs, plan.vae_steps, losses)
     for stage in UNET_STAGES:
         say(f"Encoding at {stage.resolution} pixels")
-        for name in stage.data:
-            variants = 1 if name == tiny.folder.name else plan.variants
+        for name, variants in stage.variants.items():
             run_encode(data / name, runs, variants, lambda done, total: None, stage.resolution)
         say(f"Training the U-Net at {stage.resolution} pixels")
         until = int(plan.unet_steps * stage.end)

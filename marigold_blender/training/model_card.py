@@ -20,15 +20,16 @@ things vanish. Depth is coarse, and nothing in it is metric. Use a published Mar
 CARD = """\
 # Marigold demo checkpoint
 
-A small latent diffusion depth model of Marigold's architecture, made from nothing by `make demo-checkpoint`: it lets
-everything run offline within seconds. Affine-invariant depth, 0 = near, 1 = far; it runs unpatched in diffusers'
-`MarigoldDepthPipeline` (`dtype=torch.float32` on a processor).
+A small latent diffusion depth model of Marigold's architecture, made from nothing by the stages of
+`make demo-checkpoint`: it lets everything run offline within seconds. Affine-invariant depth, 0 = near, 1 = far; it runs
+unpatched in diffusers' `MarigoldDepthPipeline` (`dtype=torch.float32` on a processor).
 
 **Data.** {pictures:,} pictures of procedural scenes that Blender's Cycles rendered, sky supervised as far. The
 family `{held_out}` was kept out of training. Textures: synthetic ones, and surfaces and small crops of the photographs
 that ship with scikit-image and scikit-learn.
 
-**Recipe.** VAE {vae_steps:,} steps on 16 crops. U-Net {unet_steps:,} steps: {stages};
+**Recipe.** VAE {vae_steps:,} steps on 16 crops. U-Net {unet_steps:,} steps:
+{stages};
 v-prediction, zero terminal SNR, half of the batches with annealed multi-resolution noise 0.9, seven tenths of the views
 at the last timestep, most others on the network's own first estimate, the error's averages over 2, 4, 8 and 16 latents
 counted too, errors beyond 0.2 counted by their length, half of the views mirrored, dropout 0.1, Muon, averaged weights;
