@@ -21,8 +21,8 @@ CARD = """\
 # Marigold demo checkpoint
 
 A small latent diffusion depth model of Marigold's architecture, made from nothing by the stages of
-`make demo-checkpoint`: it lets everything run offline within seconds. Affine-invariant depth, 0 = near, 1 = far; it runs
-unpatched in diffusers' `MarigoldDepthPipeline` (`dtype=torch.float32` on a processor).
+`make demo-checkpoint`: it lets everything run offline within seconds. Affine-invariant depth, 0 = near, 1 = far; it
+runs unpatched in diffusers' `MarigoldDepthPipeline` (`dtype=torch.float32` on a processor).
 
 **Data.** {pictures:,} pictures of procedural scenes that Blender's Cycles rendered, sky supervised as far. The
 family `{held_out}` was kept out of training. Textures: synthetic ones, and surfaces and small crops of the photographs
