@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from marigold_blender.estimation.checkpoint_files import read_defaults
 from marigold_blender.models.find import find_model
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.training.data_sets import open_data_set
@@ -28,8 +29,8 @@ STEPS = 60
 
 
 def main() -> None:
-    acceptance = Acceptance(2)
     demo = find_model("demo")
+    acceptance = Acceptance(2, read_defaults(demo).revision.removeprefix("sha256:")[:12])
     for data in ("seen", "unseen"):
         for steps, ensemble in STEPS_AND_ENSEMBLE:
             name = f"{data}_{steps}_steps_ensemble_{ensemble}"

@@ -16,11 +16,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Acceptance:
-    """The steps of one part: a step that has a result is not run again until `make clean`."""
+    """The steps of one part: a step that has a result is not run again until `make clean`.
 
-    def __init__(self, part: int) -> None:
+    Args:
+        of: what is measured, where it may change: results are kept for each apart.
+    """
+
+    def __init__(self, part: int, of: str = "") -> None:
         self.name = f"part_{part}"
-        self._folder = ROOT / "build" / "acceptance" / self.name
+        self._folder = ROOT / "build" / "acceptance" / self.name / of
         self._folder.mkdir(parents=True, exist_ok=True)
         self.results: dict[str, Any] = {}
 
