@@ -116,7 +116,7 @@ def _by_gram_matrix(x: torch.Tensor) -> torch.Tensor:
     """The same steps on the small [..., m, m] Gram matrix, applied to the wide one at the end: 0.7 of the time.
 
     Every step is a polynomial of the Gram matrix, so all of them commute. In float32: bfloat16's rounding would make
-    singular values of none negative, which the steps then blow up.
+    eigenvalues near zero negative, and the steps would blow them up.
     """
     a, b, c = NEWTON_SCHULZ
     gram = x @ x.mT
