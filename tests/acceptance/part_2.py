@@ -25,7 +25,7 @@ from tests.acceptance.steps import ROOT, Acceptance
 FOLDER = Path(os.environ.get("MARIGOLD_TRAINING", ROOT / "build/demo-checkpoint"))
 STEPS_AND_ENSEMBLE = ((1, 1), (2, 1), (4, 1), (10, 1), (4, 10))
 KILLS = 10
-STEPS = 60
+STEPS = 200  # enough for every kill to hit a run that still goes
 
 
 def main() -> None:
@@ -65,12 +65,14 @@ def killed_runs() -> dict[str, Any]:
         while kills < KILLS:
             process = start(broken)
             try:
-                process.wait(chance.uniform(8, 20))
+                process.wait(chance.uniform(4, 12))
                 break
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
                 kills += 1
+        if kills < KILLS:
+            raise SystemExit(f"The run ended after {kills} kills of {KILLS}: give it more steps.")
         start(broken).wait()
         states = [torch.load(run / "state.pt", weights_only=True) for run in (unbroken, broken)]
         same = all(torch.equal(states[0]["average"][name], states[1]["average"][name]) for name in states[0]["average"])

@@ -181,6 +181,10 @@ def test_muons_matrices_are_orthogonal(shape):
     u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
     gradient = u @ torch.diag(torch.logspace(0, -1, 16)) @ v
     matrix = orthogonalised(gradient)
+    values = torch.linalg.svdvals(matrix)
+    assert torch.linalg.svdvals(gradient).max() / torch.linalg.svdvals(gradient).min() > 3
+    assert values.min() > 0.6
+    assert values.max() < 1.3
     turned = u.mT @ matrix @ v.mT  # diagonal, if the singular vectors stay
     assert turned.diagonal().min() > 0.6
     assert turned.diagonal().max() < 1.3
