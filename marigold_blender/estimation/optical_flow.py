@@ -64,8 +64,8 @@ def evened_out(pixels: np.ndarray) -> torch.Tensor:
         if pixels.dtype == np.uint8:
             channel.div_(255.0)
         light += share * F.interpolate(channel, size, mode="bilinear", antialias=True)
-    mean = _box(light, EVENED_RADIUS)
-    spread = (_box(light * light, EVENED_RADIUS) - mean * mean).clamp_(min=0.0).sqrt_()
+    mean = box_means(light, EVENED_RADIUS)
+    spread = (box_means(light * light, EVENED_RADIUS) - mean * mean).clamp_(min=0.0).sqrt_()
     return ((light - mean) / (spread + NOISE_FLOOR))[0, 0]
 
 
@@ -131,7 +131,7 @@ def _correction(here: torch.Tensor, there: torch.Tensor, flow: torch.Tensor) -> 
     # What does not look alike (another surface in the window) counts less.
     weight = 1.0 / (1.0 + (left / LOOK_ALIKE) ** 2)
     products = torch.cat([across * across, across * down, down * down, across * left, down * left], dim=1)
-    xx, xy, yy, xt, yt = _box(products * weight, WINDOW)[0]
+    xx, xy, yy, xt, yt = box_means(products * weight, WINDOW)[0]
     xx, yy = xx + STIFFNESS, yy + STIFFNESS
     determinant = xx * yy - xy * xy
     step = torch.stack([yy * xt - xy * yt, xx * yt - xy * xt]) / determinant
@@ -145,7 +145,7 @@ def _confidence(here: torch.Tensor, there: torch.Tensor, flow: torch.Tensor, bac
     allowed = AGREE_PX**2 + AGREE_SHARE**2 * (flow**2).sum(dim=0)
     agrees = 1.0 / (1.0 + (apart / allowed) ** 2)
     left = here - warped(there[None], flow)[0]
-    alike = 1.0 / (1.0 + _box(left[None, None] ** 2, 1)[0, 0] / LOOK_ALIKE**2)
+    alike = 1.0 / (1.0 + box_means(left[None, None] ** 2, 1)[0, 0] / LOOK_ALIKE**2)
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     x, y = columns + flow[0], rows + flow[1]
     within = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
@@ -182,11 +182,31 @@ def _gradients(picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return across, down
 
 
-def _box(values: torch.Tensor, radius: int) -> torch.Tensor:
+def box_means(values: torch.Tensor, radius: int) -> torch.Tensor:
     """Means over squares of [1, C, h, w]; at the border over what there is of them."""
-    for size, padding in (((1, 2 * radius + 1), (0, radius)), ((2 * radius + 1, 1), (radius, 0))):
-        values = F.avg_pool2d(values, size, stride=1, padding=padding, count_include_pad=False)
+    for axis in (3, 2):
+        there = torch.ones(values.shape[axis]).reshape((-1, 1) if axis == 2 else (1, -1))[None, None]
+        values = _sums(values, radius, axis) / _sums(there, radius, axis)
     return values
+
+
+def _sums(values: torch.Tensor, radius: int, axis: int) -> torch.Tensor:
+    """Sums of the `2 * radius + 1` neighbours along an axis of [1, C, h, w], zeros beyond the border.
+
+    Sums of 1, 2, 4, ... pixels make up the window: additions of whole pictures, far quicker than pooling.
+    """
+    size, window = values.shape[axis], 2 * radius + 1
+    part = F.pad(values, (radius, radius) if axis == 3 else (0, 0, radius, radius))  # of `length` pixels from each on
+    total, start, length = torch.zeros_like(values), 0, 1
+    while True:
+        if window & length:
+            total += part.narrow(axis, start, size)
+            start += length
+        if 2 * length > window:
+            return total
+        kept = part.shape[axis] - length
+        part = part.narrow(axis, 0, kept) + part.narrow(axis, length, kept)
+        length *= 2
 
 
 def _median(flow: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from marigold_blender.errors import MarigoldError
 from marigold_blender.estimation.checkpoint import load_checkpoint
 from marigold_blender.estimation.depth_agreement import Agreement, find_agreement
 from marigold_blender.estimation.estimator import Prediction
-from marigold_blender.estimation.optical_flow import evened_out, find_motion
+from marigold_blender.estimation.optical_flow import box_means, evened_out, find_motion
 from marigold_blender.estimation.steady_frames import (
     CARRIED,
     KEYS,
@@ -75,6 +75,15 @@ def follow(picture: np.ndarray, lefts: list[int], state: SteadyState | None = No
         state = next_frame(state, as_pixels(seen_at(picture, left)), predict, 0.0)
         states.append(state)
     return states
+
+
+@pytest.mark.parametrize("radius", [1, 3, 4, 8])
+@pytest.mark.parametrize("size", [(29, 40), (9, 1), (1, 7)])
+def test_means_over_squares_are_those_of_pooling(size: tuple[int, int], radius: int) -> None:
+    values = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    edge = 2 * radius + 1
+    pooled = torch.nn.functional.avg_pool2d(values, edge, stride=1, padding=radius, count_include_pad=False)
+    assert (box_means(values, radius) - pooled).abs().max() < 1e-5
 
 
 def test_motion_is_found_and_what_left_the_picture_is_not_trusted():
