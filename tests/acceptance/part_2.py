@@ -15,12 +15,11 @@ from typing import Any
 
 import torch
 
-from marigold_blender.estimation.checkpoint_files import read_defaults
 from marigold_blender.models.find import find_model
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.training.data_sets import open_data_set
 from marigold_blender.training.evaluate import evaluate_model
-from tests.acceptance.steps import ROOT, Acceptance
+from tests.acceptance.steps import ROOT, Acceptance, demo_revision
 
 FOLDER = Path(os.environ.get("MARIGOLD_TRAINING", ROOT / "build/demo-checkpoint"))
 STEPS_AND_ENSEMBLE = ((1, 1), (2, 1), (4, 1), (10, 1), (4, 10))
@@ -30,7 +29,7 @@ STEPS = 200  # enough for every kill to hit a run that still goes
 
 def main() -> None:
     demo = find_model("demo")
-    acceptance = Acceptance(2, read_defaults(demo).revision.removeprefix("sha256:")[:12])
+    acceptance = Acceptance(2, demo_revision())
     for data in ("seen", "unseen"):
         for steps, ensemble in STEPS_AND_ENSEMBLE:
             name = f"{data}_{steps}_steps_ensemble_{ensemble}"

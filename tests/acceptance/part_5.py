@@ -4,12 +4,12 @@ from marigold_blender.benchmark.command import NAMES
 from tests.acceptance.benchmark import benchmark
 from tests.acceptance.ensembles import merge_times, objectives
 from tests.acceptance.steady_clips import beside_independent_frames, kills, ten_thousand_frames
-from tests.acceptance.steps import Acceptance
+from tests.acceptance.steps import Acceptance, demo_revision
 from tests.acceptance.tiles import beside_the_single_pass, hundred_megapixels, render_scenes
 
 
 def main() -> None:
-    acceptance = Acceptance(5)
+    acceptance = Acceptance(5, demo_revision())
     acceptance.step("ensemble_time", merge_times)
     acceptance.step("ensemble_objective", objectives)
     for name in NAMES:

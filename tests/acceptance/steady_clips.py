@@ -23,13 +23,11 @@ from marigold_blender.clips.depth_sequence import depth_path, open_depth_sequenc
 from marigold_blender.depth_files.exr import read_exr, write_exr
 from marigold_blender.depth_files.replacing import replacing_one
 from marigold_blender.depth_files.spectral import spectral
-from marigold_blender.estimation.checkpoint_files import read_defaults
 from marigold_blender.estimation.optical_flow import warped
 from marigold_blender.settings import EstimateSettings
 from marigold_blender.training.render import RenderPlan, render_data_set
 from marigold_blender.worker.server.clip_job import ClipRequest, estimate_frame, run_clip
-from tests.acceptance.steps import ROOT
-from tests.unit.checkpoints import DEMO
+from tests.acceptance.steps import ROOT, demo_revision
 
 MOVING = Path.home() / ".cache" / "marigold-acceptance" / "moving"
 SHORT = ("rooms", "terrain", "corridors", "streets", "tabletops")  # corridors: the demo never saw one
@@ -67,7 +65,7 @@ def _clips(folder: str) -> list[str]:
 
 def _results() -> Path:
     """Folder of what this demo checkpoint came to: another one is measured anew."""
-    return MOVING / read_defaults(DEMO).revision[:12]
+    return MOVING / demo_revision()
 
 
 def _measured(folder: str, name: str) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from marigold_blender.estimation.checkpoint_files import read_defaults
+from marigold_blender.models.find import find_model
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def demo_revision() -> str:
+    """The demo checkpoint's revision, short: what was measured of another one is measured anew."""
+    return read_defaults(find_model("demo")).revision.removeprefix("sha256:")[:12]
 
 
 class Acceptance:

@@ -12,12 +12,11 @@ import numpy as np
 from PIL import Image
 
 from marigold_blender.depth_files.spectral import spectral
-from marigold_blender.estimation.checkpoint_files import read_defaults
 from marigold_blender.estimation.estimator import Estimator
 from marigold_blender.estimation.tiling import estimate_in_tiles
 from marigold_blender.settings import MAX_TILING, EstimateSettings
 from marigold_blender.training.metrics import depth_metrics
-from tests.acceptance.steps import ROOT
+from tests.acceptance.steps import ROOT, demo_revision
 from tests.unit.checkpoints import DEMO
 
 SCENES = Path.home() / ".cache/marigold-acceptance/tiles"
@@ -72,7 +71,7 @@ def beside_the_single_pass(scenes: Path) -> dict[str, Any]:
     for a layout that the network was not trained for. Pictures that are done are kept.
     """
     demo = Estimator.load(DEMO, "cpu")
-    results = scenes / read_defaults(DEMO).revision[:12]
+    results = scenes / demo_revision()
     rows = [_measured(demo, scenes, picture, results) for picture in sorted((scenes / "rgb").iterdir())]
     means = {
         kind: {name: float(np.mean([row[kind][name] for row in rows])) for name in rows[0][kind]}
@@ -113,7 +112,7 @@ def draw_beside_the_single_pass(names: Sequence[str], picture: Path, height: int
         photo = Image.open(SCENES / "rgb" / f"{name}.png").convert("RGB")
         arguments = (demo, np.asarray(photo), SETTINGS, lambda *_: None, lambda: False)
         alone = Estimator.estimate(*arguments).depth
-        tiles = estimate_in_tiles(*arguments, folder=SCENES / read_defaults(DEMO).revision[:12] / name).depth
+        tiles = estimate_in_tiles(*arguments, folder=SCENES / demo_revision() / name).depth
         parts = [photo, *(Image.fromarray(spectral(depth)) for depth in (alone, tiles))]
         size = (round(photo.width * height / photo.height), height)
         rows.append(np.hstack([np.asarray(part.resize(size, Image.Resampling.LANCZOS)) for part in parts]))
