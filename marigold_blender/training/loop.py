@@ -23,9 +23,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from ..errors import MarigoldError
+from ..estimation.devices import processor_has_bfloat16
 from .muon import Muon
 
-Precision = Literal["no", "bf16", "fp16"]
+Precision = Literal["auto", "no", "bf16", "fp16"]
 Optimiser = Literal["adamw", "muon"]
 
 
@@ -106,7 +107,7 @@ def train(
         MarigoldError: the folder cannot be written, or its checkpoint is of another network.
     """
     AcceleratorState._reset_state()  # a worker may train twice; accelerate refuses another precision otherwise
-    accelerator = Accelerator(mixed_precision=settings.precision)
+    accelerator = Accelerator(mixed_precision=_mixed_precision(settings.precision))
     folder.mkdir(parents=True, exist_ok=True)
     average = copy.deepcopy(network).requires_grad_(False).eval()
     optimiser = _new_optimiser(network, settings)
@@ -141,6 +142,13 @@ def train(
             break
     accelerator.wait_for_everyone()
     return average
+
+
+def _mixed_precision(asked: Precision) -> str:
+    """What `accelerate` calls it; "auto" is bf16 where it is computed by the hardware."""
+    if asked != "auto":
+        return asked
+    return "bf16" if torch.cuda.is_available() or processor_has_bfloat16() else "no"
 
 
 def _new_optimiser(network: torch.nn.Module, settings: LoopSettings) -> torch.optim.Optimizer:

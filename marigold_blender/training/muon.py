@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from ..estimation.devices import processor_has_bfloat16
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
 WIDE = 4  # columns to rows from where on the Gram matrix is the cheaper way, as in 3x3 kernels
@@ -100,8 +102,13 @@ def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices  # [..., m, n], m <= n
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    x = _by_gram_matrix(x.float()) if x.shape[-1] > WIDE * x.shape[-2] else _directly(x.bfloat16())
+    x = _by_gram_matrix(x.float()) if x.shape[-1] > WIDE * x.shape[-2] else _directly(x.to(_fast_type(x.device)))
     return (x.mT if tall else x).to(matrices.dtype)
+
+
+def _fast_type(device: torch.device) -> torch.dtype:
+    """bfloat16 is enough for these steps, but slower than float32 on a processor that emulates it."""
+    return torch.bfloat16 if device.type != "cpu" or processor_has_bfloat16() else torch.float32
 
 
 def _directly(x: torch.Tensor) -> torch.Tensor:

@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from ..errors import MarigoldError
 from .data_sets import open_data_set
 from .decoder import train_decoder
 from .diffusion import DiffusionSettings
-from .latents import CachedLatents, LatentBatch, encode_data_set
+from .growth import grow_unet
+from .latents import CachedLatents, encode_data_set
 from .loop import LoopSettings, Turn
 from .model_folder import write_demo_folder
 from .recipe import empty_prompt, train_unet
-from .unet import PROMPT_WIDTH, new_unet
+from .unet import LARGE_VIEWS, PROMPT_WIDTH, SMALL_VIEWS, new_unet
 from .vae import train_vae
 
 RESOLUTION = 256
@@ -33,17 +35,24 @@ def run_vae(data: Path, run: Path, steps: int, report: Losses) -> None:
     if (run / "vae/vae/config.json").exists():
         return
     settings = LoopSettings(
-        steps=steps, learning_rate=5e-4, ema=0.995, cooldown=0.3, precision="bf16", sample_every=200
+        steps=steps, learning_rate=5e-4, ema=0.995, cooldown=0.3, precision="auto", sample_every=200
     )
     train_vae(open_data_set(data), settings, run / "vae", report)
 
 
 def run_encode(
-    data: Path, run: Path, variants: int, report: Callable[[int, int], None], resolution: int = RESOLUTION
+    data: Path,
+    run: Path,
+    variants: int,
+    report: Callable[[int, int], None],
+    resolution: int = RESOLUTION,
+    enlarge: int = 1,
 ) -> int:
     """Encode the first `variants` views of each sample; returns the number of views there."""
-    samples = open_data_set(data)
-    return encode_data_set(samples, load_vae(run), latents_folder(run, resolution), report, range(variants), resolution)
+    samples, folder = open_data_set(data), latents_folder(run, resolution)
+    return encode_data_set(
+        samples, load_vae(run), folder, report, range(variants), resolution, enlarge=enlarge
+    )
 
 
 def run_unet(
@@ -55,30 +64,40 @@ def run_unet(
     name: str = "unet",
     resolution: int = RESOLUTION,
     until: int = 0,
+    grows: str = "",
 ) -> None:
     """Train the U-Net on the cached latents, then pack the checkpoint into `run/NAME/checkpoint`.
 
     Args:
         resolution: of the views; a run may begin on small ones, which are learnt four times faster, and go on with
-            large ones.
+            larger ones.
         until: step to end at for now.
+        grows: name of a finished run on views of half the size: its U-Net gains a level and is trained on from there.
     """
     torch.manual_seed(2024)
     latents = CachedLatents(latents_folder(run, resolution), batch)
-    first = latents(Turn(0, 0, 0, 0, torch.device("cpu")))
-    shown = LatentBatch(first.image[:6], first.depth[:6], first.valid[:6])
     settings = LoopSettings(
-        steps=steps, learning_rate=2e-3, optimiser="muon", cooldown=0.6, ema=0.998, precision="bf16", until=until
+        steps=steps, learning_rate=2e-3, optimiser="muon", cooldown=0.6, ema=0.998, precision="auto", until=until
     )
+    unet = new_unet()
+    if grows:
+        settings = replace(settings, learning_rate=1e-3, warmup=50, cooldown=1.0, ema=0.995)
+        unet = new_unet(LARGE_VIEWS, dropout=0.0)
+        grow_unet(averaged_unet(run, grows), unet, lambda i: latents(_turn(i)))
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
-    train_unet(new_unet(), vae, prompt, latents, settings, diffusion, run / name, report, shown)
+    shown = latents(_turn(0)).first(6)
+    train_unet(unet, vae, prompt, latents, settings, diffusion, run / name, report, shown)
     run_pack(run, name, run / name / "checkpoint", resolution)
+
+
+def _turn(step: int) -> Turn:
+    return Turn(0, step, 0, 0, torch.device("cpu"))
 
 
 def run_decoder(data: Path, run: Path, steps: int, report: Losses) -> None:
     """Train the decoder on latents with noise; the VAE with it is `run/decoder/vae`, which `run_pack` takes."""
-    settings = LoopSettings(steps=steps, learning_rate=3e-4, ema=0.99, cooldown=0.7, precision="bf16")
+    settings = LoopSettings(steps=steps, learning_rate=3e-4, ema=0.99, cooldown=0.7, precision="auto")
     train_decoder(open_data_set(data), load_vae(run), settings, run / "decoder", report)
 
 
@@ -88,13 +107,22 @@ def latents_folder(run: Path, resolution: int) -> Path:
 
 def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -> None:
     """Pack the averaged weights of a run that may still be training, with the decoder that was trained last."""
+    unet = averaged_unet(run, name)
+    stage = "decoder" if (run / "decoder/vae/config.json").exists() else "vae"
+    write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
+
+
+def averaged_unet(run: Path, name: str) -> UNet2DConditionModel:
+    """The U-Net of a run with its averaged weights, however far it is."""
     path = run / name / "state.pt"
     if not path.exists():
         raise MarigoldError("bad_input", f"There is no training checkpoint at {path} yet.")
-    unet = new_unet()
-    unet.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
-    stage = "decoder" if (run / "decoder/vae/config.json").exists() else "vae"
-    write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
+    state = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    lowest = len(SMALL_VIEWS) - 1
+    grown = any(key.startswith(f"down_blocks.{lowest + 1}.") for key in state)
+    unet = new_unet(LARGE_VIEWS if grown else SMALL_VIEWS)
+    unet.load_state_dict(state)
+    return unet.eval()
 
 
 def load_vae(run: Path, stage: str = "vae") -> AutoencoderKL:

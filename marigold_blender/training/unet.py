@@ -13,19 +13,26 @@ from ..errors import MarigoldError
 PROMPT_WIDTH = 32  # of the demo's text embedding, which is all zeros
 
 
-def new_unet(channels: tuple[int, ...] = (32, 80, 144, 192), dropout: float = 0.1) -> UNet2DConditionModel:
+SMALL_VIEWS = (32, 80, 144, 192)
+LARGE_VIEWS = (32, *SMALL_VIEWS)  # what `grow_unet` makes of it
+WITH_ATTENTION = 2  # levels, from the lowest
+
+
+def new_unet(channels: tuple[int, ...] = SMALL_VIEWS, dropout: float = 0.1) -> UNet2DConditionModel:
     """The demo's U-Net: thin at full latent size, attention on the two lowest levels.
 
     Args:
+        channels: of each level, from full latent size down.
         dropout: while it trains. Without it the error on training pictures falls far below that on new ones.
     """
+    plain = len(channels) - WITH_ATTENTION
     return UNet2DConditionModel(
         sample_size=64,
         in_channels=8,
         out_channels=4,
         block_out_channels=channels,
-        down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+        down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * WITH_ATTENTION,
+        up_block_types=("CrossAttnUpBlock2D",) * WITH_ATTENTION + ("UpBlock2D",) * plain,
         layers_per_block=1,
         cross_attention_dim=PROMPT_WIDTH,
         attention_head_dim=8,
