@@ -100,11 +100,17 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     encode = stages.add_parser("encode", help="encode training views with the VAE, once")
     encode.add_argument("data", type=Path, help="a scene data set; pictures added later are encoded by running again")
     encode.add_argument("--variants", type=int, default=4, help="views of each picture (default: %(default)s)")
+    encode.add_argument(
+        "--enlarge", type=int, default=1, help="encode at --resolution over this, enlarge the latents: small pictures"
+    )
     encode.set_defaults(run_stage=_encode)
     unet = stages.add_parser("unet", help="train the demo's U-Net on what was encoded")
     unet.add_argument("--batch", type=int, default=16, help="views a step (default: %(default)s)")
     unet.add_argument("--until", type=int, default=0, help="end at this step for now, on the schedule of --steps")
     unet.add_argument("--name", default="unet", help="of this run within the folder (default: %(default)s)")
+    unet.add_argument(
+        "--grow", default="", metavar="NAME", help="start from this finished run on half the resolution, a level added"
+    )
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
     unet.add_argument("--terminal-share", type=float, default=0.7, help="share of views at the last timestep")
@@ -113,6 +119,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     )
     unet.add_argument(
         "--robust", type=float, default=0.2, help="errors above this count by their length, not their square (0: none)"
+    )
+    unet.add_argument(
+        "--relative", type=float, default=1.0, help="how much more errors count that are large relative to the depth"
     )
     unet.set_defaults(run_stage=_unet, steps=14_000)
     for parser in (encode, unet):
@@ -145,7 +154,8 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     )
     demo.add_argument("--tiny-scenes", type=int, default=3200, help="and in tiny ones (default: %(default)s)")
     demo.add_argument("--vae-steps", type=int, default=2000)
-    demo.add_argument("--unet-steps", type=int, default=16_000)
+    demo.add_argument("--unet-steps", type=int, default=15_000, help="on small views (default: %(default)s)")
+    demo.add_argument("--grown-steps", type=int, default=1_550, help="on large ones (default: %(default)s)")
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
     demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")
@@ -177,7 +187,9 @@ def _encode(arguments: argparse.Namespace) -> None:
     from .stages import run_encode
 
     _use_threads(arguments.threads)
-    views = run_encode(arguments.data, arguments.run, arguments.variants, _progress("views"), arguments.resolution)
+    views = run_encode(
+        arguments.data, arguments.run, arguments.variants, _progress("views"), arguments.resolution, arguments.enlarge
+    )
     print(f"{views} views in {arguments.run}")
 
 
@@ -193,6 +205,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         terminal_share=arguments.terminal_share,
         own_share=arguments.own_share,
         robust=arguments.robust,
+        relative=arguments.relative,
     )
     run_unet(
         arguments.run,
@@ -203,6 +216,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         arguments.name,
         arguments.resolution,
         arguments.until,
+        arguments.grow,
     )
 
 
@@ -237,6 +251,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         tiny_scenes=arguments.tiny_scenes,
         vae_steps=arguments.vae_steps,
         unet_steps=arguments.unet_steps,
+        grown_steps=arguments.grown_steps,
         workers=arguments.workers,
     )
     print(make_demo_checkpoint(plan, lambda line: print(line, flush=True)))

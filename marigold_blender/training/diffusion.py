@@ -30,8 +30,8 @@ class DiffusionSettings:
         robust: error of a latent, in its four channels together, from where on it counts by its length instead of its
             square (pseudo-Huber); 0 as in the paper. Where a picture may be read in two ways the square teaches their
             mean, which is neither: blurred figures, and skies half-way to the hills.
-        relative: how much more an error counts where it is large relative to the depth itself, as AbsRel counts it: near
-            the camera of a deep scene (`relative_precision`); 0 as in the paper.
+        relative: how much more an error counts where it is large relative to the depth itself, as AbsRel counts it:
+            near the camera of a deep scene (`relative_precision`); 0 as in the paper.
     """
 
     noise_strength: float = 0.9

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.resnet import ResnetBlock2D
 from torch.nn import functional
 
 from .latents import LatentBatch
@@ -58,14 +59,14 @@ def _split_pixels(conv: torch.nn.Conv2d) -> None:
     """
     taps = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     conv.weight.zero_()
-    conv.bias.zero_()
+    _without_bias(conv)
     for i in range(conv.in_channels):
         for k in range(4):
             conv.weight[4 * i + k, i] = torch.outer(taps[k // 2], taps[k % 2])
 
 
 @torch.no_grad()
-def _pass_through(resnet: torch.nn.Module) -> None:
+def _pass_through(resnet: ResnetBlock2D) -> None:
     """Make a residual block return its input, of a concatenation the first part."""
     resnet.conv2.weight.zero_()
     resnet.conv2.bias.zero_()
@@ -81,7 +82,12 @@ def _smooth(conv: torch.nn.Conv2d) -> None:
     """After enlarging by repetition: nearly bilinear."""
     line = torch.tensor([0.25, 0.5, 0.25])
     conv.weight.copy_(torch.eye(conv.out_channels)[:, :, None, None] * torch.outer(line, line))
-    conv.bias.zero_()
+    _without_bias(conv)
+
+
+def _without_bias(conv: torch.nn.Conv2d) -> None:
+    if conv.bias is not None:
+        conv.bias.zero_()
 
 
 @torch.no_grad()

@@ -50,9 +50,7 @@ def run_encode(
 ) -> int:
     """Encode the first `variants` views of each sample; returns the number of views there."""
     samples, folder = open_data_set(data), latents_folder(run, resolution)
-    return encode_data_set(
-        samples, load_vae(run), folder, report, range(variants), resolution, enlarge=enlarge
-    )
+    return encode_data_set(samples, load_vae(run), folder, report, range(variants), resolution, enlarge=enlarge)
 
 
 def run_unet(

@@ -59,7 +59,7 @@ def training_view(
     code, valid = normalise_depth(depth, sky)
     picture = Image.fromarray(sample.rgb).resize(size, Image.Resampling.BILINEAR, box=region)
     pixels = np.asarray(_photographed(picture, rng), np.float32) / 127.5 - 1
-    parts = (pixels, code, valid, relative_precision(depth))
+    parts: tuple[np.ndarray, ...] = (pixels, code, valid, relative_precision(depth))
     if rng.random() < 0.5:
         parts = tuple(part[:, ::-1] for part in parts)
     return TrainingView(*(np.ascontiguousarray(part) for part in parts))
@@ -92,7 +92,10 @@ def _between(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np
 
 
 def view_size(aspect: float, long_side: int) -> tuple[int, int]:
-    """Width and height for an aspect, e.g. 256x192, 192x256, 224x224, 256x160 for 256: multiples of 32, up to 128 of 16."""
+    """Width and height for an aspect, e.g. 256x192, 192x256, 224x224, 256x160 for 256.
+
+    They are multiples of 32, up to a `long_side` of 128 of 16.
+    """
     unit = 32 if long_side > 128 else 16
     if 0.85 < aspect < 1.18:
         side = round(long_side * 0.875 / unit) * unit
