@@ -120,9 +120,6 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument(
         "--robust", type=float, default=0.2, help="errors above this count by their length, not their square (0: none)"
     )
-    unet.add_argument(
-        "--relative", type=float, default=1.0, help="how much more errors count that are large relative to the depth"
-    )
     unet.set_defaults(run_stage=_unet, steps=14_000)
     for parser in (encode, unet):
         parser.add_argument(
@@ -154,8 +151,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     )
     demo.add_argument("--tiny-scenes", type=int, default=3200, help="and in tiny ones (default: %(default)s)")
     demo.add_argument("--vae-steps", type=int, default=2000)
-    demo.add_argument("--unet-steps", type=int, default=15_000, help="on small views (default: %(default)s)")
-    demo.add_argument("--grown-steps", type=int, default=1_550, help="on large ones (default: %(default)s)")
+    demo.add_argument("--unet-steps", type=int, default=16_000)
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
     demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")
@@ -205,7 +201,6 @@ def _unet(arguments: argparse.Namespace) -> None:
         terminal_share=arguments.terminal_share,
         own_share=arguments.own_share,
         robust=arguments.robust,
-        relative=arguments.relative,
     )
     run_unet(
         arguments.run,
@@ -251,7 +246,6 @@ def _demo(arguments: argparse.Namespace) -> None:
         tiny_scenes=arguments.tiny_scenes,
         vae_steps=arguments.vae_steps,
         unet_steps=arguments.unet_steps,
-        grown_steps=arguments.grown_steps,
         workers=arguments.workers,
     )
     print(make_demo_checkpoint(plan, lambda line: print(line, flush=True)))

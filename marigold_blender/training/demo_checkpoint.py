@@ -24,29 +24,25 @@ class Stage:
     """Part of the U-Net's training: small views are learnt several times faster, so layout first, detail afterwards.
 
     Attributes:
-        run: LAYOUT, or GROWN: with one level more for large views.
         resolution: longer edge of the views.
-        end: share of the run's steps after which the next stage begins.
+        end: share of all steps after which the next stage begins.
         batch: views a step.
         variants: how many views are encoded of each picture, by data set. Small pictures cost a third of large ones,
             tiny ones a fifth, and how many different ones a network has seen decides how well it reads the layout of a
             new one. In tiny ones, and enlarged small ones, crops show nothing more than the whole.
     """
 
-    run: str
     resolution: int
     end: float
     batch: int
     variants: dict[str, int]
 
 
-LAYOUT, GROWN = "unet", "grown"
 UNET_STAGES = (
-    Stage(LAYOUT, 64, 0.37, 64, {"train": 4, "small": 4}),
-    Stage(LAYOUT, 128, 1.0, 48, {"train": 4, "small": 4, "tiny": 1}),
-    Stage(GROWN, RESOLUTION, 1.0, 32, {"train": 2, "small": 1, "tiny": 1}),
+    Stage(64, 0.35, 64, {"train": 4, "small": 4}),
+    Stage(128, 0.94, 48, {"train": 4, "small": 4, "tiny": 1}),
+    Stage(RESOLUTION, 1.0, 16, {"train": 2, "small": 1}),
 )
-ENLARGE = {(RESOLUTION, "tiny"): 2}  # of these pictures the latents are enlarged instead of the pictures
 FIRST_SMALL, FIRST_TINY = 100_000, 300_000  # their scenes are numbered from here: no name occurs twice
 
 
@@ -68,8 +64,7 @@ class DemoPlan:
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
-    unet_steps: int = 15_000
-    grown_steps: int = 1_550
+    unet_steps: int = 16_000
     decoder_steps: int = 500
     workers: int = 2
 
@@ -105,42 +100,29 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     for stage in UNET_STAGES:
         say(f"Encoding at {stage.resolution} pixels")
         for name, variants in stage.variants.items():
-            enlarge = ENLARGE.get((stage.resolution, name), 1)
-            run_encode(data / name, runs, variants, lambda done, total: None, stage.resolution, enlarge)
+            run_encode(data / name, runs, variants, lambda done, total: None, stage.resolution)
         say(f"Training the U-Net at {stage.resolution} pixels")
-        steps = plan.grown_steps if stage.run == GROWN else plan.unet_steps
-        run_unet(
-            runs,
-            steps,
-            stage.batch,
-            losses,
-            FROM_NOTHING,
-            stage.run,
-            stage.resolution,
-            int(steps * stage.end),
-            grows=LAYOUT if stage.run == GROWN else "",
-        )
+        until = int(plan.unet_steps * stage.end)
+        run_unet(runs, plan.unet_steps, stage.batch, losses, FROM_NOTHING, resolution=stage.resolution, until=until)
     say("Training the decoder")
     run_decoder(train.folder, runs, plan.decoder_steps, losses)
-    checkpoint = runs / GROWN / "checkpoint"
-    run_pack(runs, GROWN, checkpoint)
+    checkpoint = runs / "unet/checkpoint"
+    run_pack(runs, "unet", checkpoint)
     say("Evaluating")
     figures = {part.folder.name: _figures(part.folder, checkpoint) for part in (seen, unseen)}
-    write_whole(runs / GROWN / "evaluation.json", json.dumps(figures, indent=1).encode())
-    write_model_card(checkpoint / "README.md", figures, pictures, plan.vae_steps, in_words(plan))
+    write_whole(runs / "unet/evaluation.json", json.dumps(figures, indent=1).encode())
+    write_model_card(checkpoint / "README.md", figures, pictures, plan.vae_steps, plan.unet_steps, in_words())
     return checkpoint
 
 
-def in_words(plan: DemoPlan) -> str:
+def in_words() -> str:
     """The U-Net's stages for the model card."""
-    words, start = [], 0.0
-    for stage in UNET_STAGES:
-        steps = plan.grown_steps if stage.run == GROWN else plan.unet_steps
-        start = 0.0 if stage.run == GROWN else start
-        grown = "then with one level more " if stage.run == GROWN else ""
-        words.append(f"{grown}{steps * (stage.end - start):,.0f} steps on {stage.batch} views of {stage.resolution} px")
-        start = stage.end
-    return ", ".join(words)
+    starts = (0.0, *(stage.end for stage in UNET_STAGES))
+    parts = [
+        f"{stage.end - start:.0%} on {stage.batch} views of {stage.resolution} px"
+        for start, stage in zip(starts, UNET_STAGES, strict=False)
+    ]
+    return ", ".join(parts)
 
 
 def _figures(data: Path, checkpoint: Path) -> dict[str, Any]:

@@ -10,9 +10,7 @@ import numpy as np
 Sky = Literal["invalid", "far"]
 QUANTILES = (2.0, 98.0)
 SKY_SHARE = 0.001  # below this, stray pixels without depth do not make a sky
-FAR_END_UNDER_SKY = 0.8  # where the 98 % quantile comes to lie when a sky takes the far end
-SKY_CODE = 1.25  # pipelines clip it to 1: a sky that the network is not quite sure of still comes out at the far end
-MOST_PRECISION = 8.0
+FAR_END_UNDER_SKY = 0.8  # where the 98 % quantile comes to lie when a sky takes the far end, 1
 
 
 def normalise_depth(depth: np.ndarray, sky: Sky) -> tuple[np.ndarray, np.ndarray]:
@@ -21,10 +19,10 @@ def normalise_depth(depth: np.ndarray, sky: Sky) -> tuple[np.ndarray, np.ndarray
     Args:
         depth: [H, W] planar depth; non-finite or <= 0 where there is none.
         sky: "invalid" leaves pixels without depth unsupervised, as in the paper; "far" supervises those that are
-            infinite as 1.25, beyond everything: then finite depth ends at 0.8, so that the sky stays apart from it.
+            infinite as 1, beyond everything: then finite depth ends at 0.8, so that the sky stays apart from it.
 
     Returns:
-        [H, W] float32 in -1 (near) .. 1 (far), sky 1.25; and [H, W] bool: where it is supervised.
+        [H, W] float32 in -1 (near) .. 1 (far), and [H, W] bool: where it is supervised.
     """
     finite = np.isfinite(depth) & (depth > 0)
     low, high = np.percentile(depth[finite], QUANTILES) if finite.any() else (0.0, 1.0)
@@ -35,25 +33,5 @@ def normalise_depth(depth: np.ndarray, sky: Sky) -> tuple[np.ndarray, np.ndarray
     infinite = np.isposinf(depth)
     if infinite.mean() > SKY_SHARE:
         code = (code + 1) / 2 * (FAR_END_UNDER_SKY + 1) - 1
-        code[infinite] = SKY_CODE
+        code[infinite] = 1.0
     return code, finite | infinite
-
-
-def relative_precision(depth: np.ndarray) -> np.ndarray:
-    """How much an error of the code counts relative to the depth itself: the depth range over the depth.
-
-    Least-squares alignment makes an error of a hundredth of the range a hundredth of it in metres everywhere; near the
-    camera of a deep scene that is as much as the depth itself (AbsRel).
-
-    Args:
-        depth: [H, W] planar depth; non-finite or <= 0 where there is none.
-
-    Returns:
-        [H, W] float32, at most MOST_PRECISION; 1 where there is no depth.
-    """
-    finite = np.isfinite(depth) & (depth > 0)
-    if not finite.any():
-        return np.ones(depth.shape, np.float32)
-    low, high = np.percentile(depth[finite], QUANTILES)
-    ratio = np.divide(high - low, depth, out=np.ones(depth.shape, np.float32), where=finite)
-    return np.minimum(ratio, MOST_PRECISION).astype(np.float32)

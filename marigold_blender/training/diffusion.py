@@ -30,8 +30,6 @@ class DiffusionSettings:
         robust: error of a latent, in its four channels together, from where on it counts by its length instead of its
             square (pseudo-Huber); 0 as in the paper. Where a picture may be read in two ways the square teaches their
             mean, which is neither: blurred figures, and skies half-way to the hills.
-        relative: how much more an error counts where it is large relative to the depth itself, as AbsRel counts it:
-            near the camera of a deep scene (`relative_precision`); 0 as in the paper.
     """
 
     noise_strength: float = 0.9
@@ -40,11 +38,10 @@ class DiffusionSettings:
     own_share: float = 0.0
     coarse: tuple[int, ...] = ()
     robust: float = 0.0
-    relative: float = 0.0
 
 
 FROM_NOTHING = DiffusionSettings(  # what the demo is trained with
-    multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8, 16), robust=0.2, relative=1.0
+    multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8, 16), robust=0.2
 )
 
 
@@ -101,9 +98,8 @@ def diffusion_loss(
         own.view(-1, 1, 1, 1), (1 - alpha).sqrt(), 1.0
     )  # of own estimates the error of the depth counts
     error = (predicted - target) * weight * batch.valid  # [B, 4, h, w]
-    counts = (1 + settings.relative * batch.precision) * batch.valid  # [B, 1, h, w]
-    blocks = (1, *settings.coarse)
-    return torch.stack([_penalty(error, counts, block, settings.robust) for block in blocks]).sum()
+    share = batch.valid.float().mean().clamp(min=1e-6)
+    return torch.stack([_penalty(error, block, settings.robust) for block in (1, *settings.coarse)]).sum() / share
 
 
 @torch.no_grad()
@@ -122,12 +118,11 @@ def _first_estimate(
     return alpha.sqrt() * noise - (1 - alpha).sqrt() * velocity
 
 
-def _penalty(error: torch.Tensor, counts: torch.Tensor, block: int, robust: float) -> torch.Tensor:
-    """Mean penalty of the error's [B, 4, h, w] block averages, weighted by `counts` [B, 1, h, w]."""
+def _penalty(error: torch.Tensor, block: int, robust: float) -> torch.Tensor:
+    """Mean penalty of the error's [B, 4, h, w] block averages."""
     if block > 1:
         error = functional.avg_pool2d(error, block, ceil_mode=True, count_include_pad=False)
-        counts = functional.avg_pool2d(counts, block, ceil_mode=True, count_include_pad=False)
-    penalty = error.square().mean(1, keepdim=True)  # [B, 1, h, w]
-    if robust:
-        penalty = 2 * robust * ((penalty + robust**2).sqrt() - robust)  # the same as the square, where it is small
-    return (penalty * counts).sum() / counts.sum().clamp(min=1e-6)
+    squared = error.square().mean(1)  # [B, h, w]
+    if not robust:
+        return squared.mean()
+    return (2 * robust * ((squared + robust**2).sqrt() - robust)).mean()  # the same as the square, where it is small

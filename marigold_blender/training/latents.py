@@ -29,18 +29,14 @@ from .views import TrainingView, training_view
 
 @dataclass(frozen=True)
 class LatentBatch:
-    """Views as the U-Net sees them: image and depth [B, 4, h, w] times the scaling factor; valid [B, 1, h, w].
-
-    `precision` [B, 1, h, w]: what an error counts relative to the depth (`relative_precision`).
-    """
+    """Views as the U-Net sees them: image and depth [B, 4, h, w] times the scaling factor; valid [B, 1, h, w]."""
 
     image: torch.Tensor
     depth: torch.Tensor
     valid: torch.Tensor
-    precision: torch.Tensor
 
     def first(self, count: int) -> LatentBatch:
-        return LatentBatch(self.image[:count], self.depth[:count], self.valid[:count], self.precision[:count])
+        return LatentBatch(self.image[:count], self.depth[:count], self.valid[:count])
 
 
 def encode_views(vae: AutoencoderKL, views: Sequence[TrainingView]) -> LatentBatch:
@@ -53,9 +49,7 @@ def encode_views(vae: AutoencoderKL, views: Sequence[TrainingView]) -> LatentBat
     with torch.no_grad():
         both = vae.encode(torch.cat([rgb, depth.repeat(1, 3, 1, 1)])).latent_dist.mean * vae.config.scaling_factor
     image, target = both.float().chunk(2)
-    precision = torch.from_numpy(np.stack([view.precision for view in views]))[:, None].to(device)
-    usable = functional.max_pool2d((~valid).float(), factor, factor) == 0
-    return LatentBatch(image, target, usable, functional.avg_pool2d(precision, factor))
+    return LatentBatch(image, target, functional.max_pool2d((~valid).float(), factor, factor) == 0)
 
 
 def encode_data_set(
@@ -103,7 +97,7 @@ def _enlarged(batch: LatentBatch, times: int) -> LatentBatch:
         return functional.interpolate(part.float(), scale_factor=times, mode="bilinear")
 
     valid = functional.interpolate(batch.valid.float(), scale_factor=times) > 0
-    return LatentBatch(larger(batch.image), larger(batch.depth), valid, larger(batch.precision))
+    return LatentBatch(larger(batch.image), larger(batch.depth), valid)
 
 
 def _packed(batch: LatentBatch) -> bytes:
@@ -114,7 +108,6 @@ def _packed(batch: LatentBatch) -> bytes:
         image=batch.image[0].half().cpu().numpy(),
         depth=batch.depth[0].half().cpu().numpy(),
         valid=batch.valid[0].cpu().numpy(),
-        precision=batch.precision[0].half().cpu().numpy(),
     )
     return buffer.getvalue()
 
@@ -132,7 +125,7 @@ class CachedLatents:
         for path in sorted(folder.glob("*.npz")):
             if not skip(path.name):
                 with np.load(path) as view:
-                    parts = tuple(view[name] for name in ("image", "depth", "valid", "precision"))
+                    parts = tuple(view[name] for name in ("image", "depth", "valid"))
                     groups.setdefault(parts[0].shape, []).append(parts)
         self.groups = list(groups.values())
         if not self.groups:
@@ -146,5 +139,5 @@ class CachedLatents:
         chosen = [group[i] for i in rng.integers(0, len(group), self.batch)]
         parts = [torch.from_numpy(np.stack(part)).to(turn.device) for part in zip(*chosen, strict=True)]
         mirrored = torch.from_numpy(rng.random(self.batch) < 0.5).to(turn.device).view(-1, 1, 1, 1)
-        image, depth, valid, precision = (torch.where(mirrored, part.flip(-1), part) for part in parts)
-        return LatentBatch(image.float(), depth.float(), valid, precision.float())
+        image, depth, valid = (torch.where(mirrored, part.flip(-1), part) for part in parts)
+        return LatentBatch(image.float(), depth.float(), valid)

@@ -28,13 +28,12 @@ runs unpatched in diffusers' `MarigoldDepthPipeline` (`dtype=torch.float32` on a
 family `{held_out}` was kept out of training. Textures: synthetic ones, and surfaces and small crops of the photographs
 that ship with scikit-image and scikit-learn.
 
-**Recipe.** VAE {vae_steps:,} steps on 16 crops. U-Net:
+**Recipe.** VAE {vae_steps:,} steps on 16 crops. U-Net {unet_steps:,} steps:
 {stages};
 v-prediction, zero terminal SNR, half of the batches with annealed multi-resolution noise 0.9, seven tenths of the views
 at the last timestep, most others on the network's own first estimate, the error's averages over 2, 4, 8 and 16 latents
-counted too, errors beyond 0.2 counted by their length, and more where they are large relative to the depth, half of the
-views mirrored, dropout 0.1 until the last stage, Muon, averaged weights; seed 2024. The decoder learns a little more at
-the end, on latents with noise.
+counted too, errors beyond 0.2 counted by their length, half of the views mirrored, dropout 0.1, Muon, averaged weights;
+seed 2024. The decoder learns a little more at the end, on latents with noise.
 
 **Figures.** 4 steps, single predictions, least-squares aligned; *ramp* is a·row + b fitted to each picture's truth,
 *range error* the mean error as a share of the truth's range, *sky ≥ 0.9* the share of all sky pixels that come out
@@ -51,7 +50,7 @@ Licence: CC0.
 
 
 def write_model_card(
-    path: Path, figures: Mapping[str, Mapping[str, Any]], pictures: int, vae_steps: int, stages: str
+    path: Path, figures: Mapping[str, Mapping[str, Any]], pictures: int, vae_steps: int, unet_steps: int, stages: str
 ) -> None:
     """Write the card.
 
@@ -70,6 +69,7 @@ def write_model_card(
         pictures=pictures,
         held_out=HELD_OUT,
         vae_steps=vae_steps,
+        unet_steps=unet_steps,
         stages=stages,
         rows="\n".join(rows),
         limits=LIMITS,

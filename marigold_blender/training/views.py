@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from .dataset import Sample
-from .depth_range import Sky, normalise_depth, relative_precision
+from .depth_range import Sky, normalise_depth
 
 ASPECTS = ((4, 3), (3, 4), (1, 1), (16, 10))
 SMALLEST_CROP = 1 / 8
@@ -20,15 +20,11 @@ BLENDED = 0.05  # neighbouring pixels whose depths differ by less, as a share, l
 
 @dataclass(frozen=True)
 class TrainingView:
-    """What the VAE encodes: rgb [H, W, 3] and depth [H, W] float32 in -1..1 (sky beyond), valid [H, W] bool.
-
-    `precision` [H, W] says what an error of the depth counts relative to it (`relative_precision`).
-    """
+    """What the VAE encodes: rgb and depth [H, W, 3] and [H, W] float32 in -1..1, valid [H, W] bool."""
 
     rgb: np.ndarray
     depth: np.ndarray
     valid: np.ndarray
-    precision: np.ndarray
 
 
 def training_view(
@@ -55,14 +51,12 @@ def training_view(
         across, down = aspect or ASPECTS[rng.integers(len(ASPECTS))]
         size = view_size(across / down, long_side)
         region = _random_region(rng, width, height, size[0] / size[1])
-    depth = _resampled(sample.depth, region, size)
-    code, valid = normalise_depth(depth, sky)
+    code, valid = normalise_depth(_resampled(sample.depth, region, size), sky)
     picture = Image.fromarray(sample.rgb).resize(size, Image.Resampling.BILINEAR, box=region)
     pixels = np.asarray(_photographed(picture, rng), np.float32) / 127.5 - 1
-    parts: tuple[np.ndarray, ...] = (pixels, code, valid, relative_precision(depth))
     if rng.random() < 0.5:
-        parts = tuple(part[:, ::-1] for part in parts)
-    return TrainingView(*(np.ascontiguousarray(part) for part in parts))
+        pixels, code, valid = pixels[:, ::-1], code[:, ::-1], valid[:, ::-1]
+    return TrainingView(np.ascontiguousarray(pixels), np.ascontiguousarray(code), np.ascontiguousarray(valid))
 
 
 def _resampled(depth: np.ndarray, region: tuple[int, int, int, int], size: tuple[int, int]) -> np.ndarray:
@@ -94,7 +88,7 @@ def _between(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np
 def view_size(aspect: float, long_side: int) -> tuple[int, int]:
     """Width and height for an aspect, e.g. 256x192, 192x256, 224x224, 256x160 for 256.
 
-    They are multiples of 32, up to a `long_side` of 128 of 16.
+    They are multiples of 32, up to a `long_side` of 128 of 16: coarser, 16:10 would be squeezed into 2:1.
     """
     unit = 32 if long_side > 128 else 16
     if 0.85 < aspect < 1.18:

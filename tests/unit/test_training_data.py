@@ -9,7 +9,7 @@ from PIL import Image
 
 from marigold_blender.errors import MarigoldError
 from marigold_blender.training.dataset import Sample, list_scene_data_set
-from marigold_blender.training.depth_range import normalise_depth, relative_precision
+from marigold_blender.training.depth_range import normalise_depth
 from marigold_blender.training.exposure import develop, is_dark
 from marigold_blender.training.render import RenderPlan, render_data_set
 from marigold_blender.training.scene_files import png_bytes, write_view
@@ -98,18 +98,8 @@ def test_depth_is_scaled_between_its_quantiles_and_sky_is_left_out():
 def test_sky_as_far_lies_beyond_all_that_is_finite():
     code, valid = normalise_depth(slope(), "far")
     assert valid.all()
-    assert (code[:12] == 1.25).all()
+    assert (code[:12] == 1).all()
     assert code[12:].max() == pytest.approx(0.8)
-
-
-def test_errors_near_the_camera_count_by_the_range_over_the_depth():
-    depth = slope()
-    near, far = depth[-1, 0], depth[12, 0]
-    precision = relative_precision(depth)
-    assert (precision[:12] == 1).all()  # sky
-    assert precision[-1, 0] == pytest.approx((far - near) / near)
-    assert precision[12, 0] == pytest.approx((far - near) / far)
-    assert relative_precision(np.geomspace(0.01, 100, 100, dtype=np.float32)[None]).max() == 8
 
 
 def test_zeros_and_nans_are_never_sky():

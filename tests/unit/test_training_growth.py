@@ -15,7 +15,7 @@ def smooth_views(seed: int) -> LatentBatch:
         functional.interpolate(torch.randn(4, 4, 8, 8, generator=generator), size=(32, 32), mode="bicubic")
         for _ in range(2)
     )
-    return LatentBatch(image, depth, torch.ones(4, 1, 32, 32, dtype=torch.bool), torch.ones(4, 1, 32, 32))
+    return LatentBatch(image, depth, torch.ones(4, 1, 32, 32, dtype=torch.bool))
 
 
 def relative_error(found: torch.Tensor, wanted: torch.Tensor) -> float:
