@@ -63,6 +63,25 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
     for network in ("unet", "vae"):
         (file,) = (tmp_path / "packed" / network).glob("*.safetensors")
         assert file.stat().st_size > 1e6
+    run_unet(run, 1, 2, silent, DiffusionSettings(), "grown", grows="unet")
+    grown = MarigoldDepthPipeline.from_pretrained(run / "grown/checkpoint", dtype=torch.float32)
+    grown.set_progress_bar_config(disable=True)
+    assert len(grown.unet.config.block_out_channels) == len(pipe.unet.config.block_out_channels) + 1
+    assert np.isfinite(grown(np.zeros((48, 64, 3), np.uint8), num_inference_steps=1).prediction).all()
+
+
+def test_latents_of_small_pictures_are_enlarged_instead_of_the_pictures(data_set, tmp_path):
+    vae = new_vae()
+    start_from_pooling(vae)
+    samples = list_scene_data_set(data_set)[:1]
+    for enlarge in (1, 2):
+        encode_data_set(samples, vae, tmp_path / str(enlarge), silent, range(1), enlarge=enlarge)
+    turn = Turn(0, 0, 0, 0, torch.device("cpu"))
+    directly, enlarged = (CachedLatents(tmp_path / str(enlarge), 1)(turn) for enlarge in (1, 2))
+    assert enlarged.depth.shape == directly.depth.shape
+    assert enlarged.valid.all() == directly.valid.all()
+    apart = (enlarged.depth - directly.depth)[..., 2:-2, 2:-2]
+    assert apart.abs().mean() < 0.2 * directly.depth.std()
 
 
 def test_what_is_encoded_is_not_encoded_again(data_set, tmp_path):
