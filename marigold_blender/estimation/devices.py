@@ -90,7 +90,7 @@ def choose_dtype(device: torch.device, parameters: int) -> torch.dtype:
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """What full-size networks compute with on `device`. float16 can overflow: `estimator` repeats such an estimate."""
     if device.type == "cpu":
-        return torch.bfloat16 if processor_has_bfloat16() else torch.float32
+        return torch.bfloat16 if _processor_has_bfloat16() else torch.float32
     if device.type == "cuda" and torch.version.hip:
         # Consumer cards overflow in the decoder more often than NVIDIA's; bfloat16 has the range of float32.
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
@@ -100,7 +100,16 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
     return {"xpu": torch.bfloat16, "mps": torch.float16}.get(device.type, torch.float32)
 
 
-def processor_has_bfloat16() -> bool:
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether `device` multiplies bfloat16 itself, which is what training prefers."""
+    if device.type == "cpu":
+        return _processor_has_bfloat16()
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "xpu"
+
+
+def _processor_has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself; emulated, it is slower than single precision."""
     # Names of torch 2.4 and later, without which single precision is right as well.
     asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

@@ -19,7 +19,7 @@ from diffusers import AutoencoderKL
 from torch.nn import functional
 
 from ..errors import MarigoldError
-from ..estimation.devices import processor_has_bfloat16
+from ..estimation.devices import has_bfloat16
 from .dataset import SampleFile
 from .depth_range import Sky
 from .loop import Turn
@@ -85,7 +85,7 @@ def encode_data_set(
                 continue
             rng = np.random.default_rng([seed, zlib.crc32(sample_file.name.encode()), variant])
             view = training_view(sample_file.read(), rng, long_side // enlarge, sky, whole=variant % 2 == 0)
-            with torch.autocast(vae.device.type, torch.bfloat16, enabled=processor_has_bfloat16()):
+            with torch.autocast(vae.device.type, torch.bfloat16, enabled=has_bfloat16(vae.device)):
                 batch = encode_views(vae, [view])
             write_whole(path, _packed(batch if enlarge == 1 else _enlarged(batch, enlarge)))
             report(done, len(samples) * len(variants))

@@ -19,11 +19,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 
 from ..errors import MarigoldError
-from ..estimation.devices import processor_has_bfloat16
+from ..estimation.devices import has_bfloat16
 from .muon import Muon
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
@@ -148,7 +148,7 @@ def _mixed_precision(asked: Precision) -> str:
     """What `accelerate` calls it; "auto" is bf16 where it is computed by the hardware."""
     if asked != "auto":
         return asked
-    return "bf16" if torch.cuda.is_available() or processor_has_bfloat16() else "no"
+    return "bf16" if has_bfloat16(PartialState().device) else "no"
 
 
 def _new_optimiser(network: torch.nn.Module, settings: LoopSettings) -> torch.optim.Optimizer:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ..estimation.devices import processor_has_bfloat16
+from ..estimation.devices import has_bfloat16
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
@@ -107,8 +107,8 @@ def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
 
 
 def _fast_type(device: torch.device) -> torch.dtype:
-    """bfloat16 is enough for these steps, but slower than float32 on a processor that emulates it."""
-    return torch.bfloat16 if device.type != "cpu" or processor_has_bfloat16() else torch.float32
+    """bfloat16 is enough for these steps, but slower than float32 where it is emulated."""
+    return torch.bfloat16 if has_bfloat16(device) else torch.float32
 
 
 def _directly(x: torch.Tensor) -> torch.Tensor:

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from diffusers import UNet2DConditionModel
 
 from marigold_blender.errors import MarigoldError
+from marigold_blender.estimation import devices
 from marigold_blender.training.diffusion import DiffusionSettings, diffusion_loss, new_scheduler
 from marigold_blender.training.end_to_end import affine_invariant_error
 from marigold_blender.training.latents import LatentBatch
@@ -189,6 +191,15 @@ def test_muons_matrices_are_orthogonal(shape):
     assert turned.diagonal().min() > 0.6
     assert turned.diagonal().max() < 1.3
     assert (turned - torch.diag(turned.diagonal())).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "no")])
+def test_a_run_uses_bfloat16_where_the_processor_has_it(monkeypatch, tmp_path, native, expected):
+    monkeypatch.setattr(devices, "_processor_has_bfloat16", lambda: native)
+    settings = LoopSettings(steps=1, learning_rate=1e-3, precision="auto", optimiser="muon")
+    unet = train(tiny_unet(8), a_loss, settings, tmp_path, lambda *_: None)
+    assert AcceleratorState().mixed_precision == expected
+    assert all(parameter.isfinite().all() for parameter in unet.parameters())
 
 
 def test_muon_steps_matrices_that_have_no_rank():
