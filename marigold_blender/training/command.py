@@ -101,7 +101,11 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     encode.add_argument("data", type=Path, help="a scene data set; pictures added later are encoded by running again")
     encode.add_argument("--variants", type=int, default=4, help="views of each picture (default: %(default)s)")
     encode.add_argument(
-        "--enlarge", type=int, default=1, help="encode at --resolution over this, enlarge the latents: small pictures"
+        "--enlarge",
+        type=int,
+        choices=(1, 2, 4),
+        default=1,
+        help="encode at --resolution over this, enlarge the latents: small pictures",
     )
     encode.set_defaults(run_stage=_encode)
     unet = stages.add_parser("unet", help="train the demo's U-Net on what was encoded")

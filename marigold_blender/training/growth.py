@@ -55,7 +55,8 @@ def _copy_levels(small: UNet2DConditionModel, large: UNet2DConditionModel) -> No
 def _split_pixels(conv: torch.nn.Conv2d) -> None:
     """Four features of each input: mean of a pixel and the one before, or the one after, along either axis.
 
-    Strided by the next layer, they hold all that averages over 2 x 2 pixels and their neighbours are made of.
+    Strided by the next layer, they hold all but the outermost tap that averages over 2 x 2 pixels and their neighbours
+    are made of.
     """
     taps = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     conv.weight.zero_()

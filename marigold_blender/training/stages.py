@@ -81,7 +81,11 @@ def run_unet(
     if grows:
         settings = replace(settings, learning_rate=1e-3, warmup=50, cooldown=1.0, ema=0.995)
         unet = new_unet(LARGE_VIEWS, dropout=0.0)
-        grow_unet(averaged_unet(run, grows), unet, lambda i: latents(_turn(i)))
+        if not (run / name / "state.pt").exists():  # else its weights are loaded
+            small = averaged_unet(run, grows)
+            if len(small.config.block_out_channels) != len(SMALL_VIEWS):
+                raise MarigoldError("bad_input", f"The run “{grows}” has grown already; name one that has not.")
+            grow_unet(small, unet, lambda i: latents(_turn(i)))
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     shown = latents(_turn(0)).first(6)

@@ -7,6 +7,7 @@ import torch
 from diffusers import AutoencoderKL, MarigoldDepthPipeline, UNet2DConditionModel
 
 from marigold_blender import cli
+from marigold_blender.errors import MarigoldError
 from marigold_blender.models.find import find_model
 from marigold_blender.training.dataset import list_scene_data_set
 from marigold_blender.training.decoder import train_decoder
@@ -68,6 +69,8 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
     grown.set_progress_bar_config(disable=True)
     assert len(grown.unet.config.block_out_channels) == len(pipe.unet.config.block_out_channels) + 1
     assert np.isfinite(grown(np.zeros((48, 64, 3), np.uint8), num_inference_steps=1).prediction).all()
+    with pytest.raises(MarigoldError, match="has grown already"):
+        run_unet(run, 1, 2, silent, DiffusionSettings(), "twice", grows="grown")
 
 
 def test_latents_of_small_pictures_are_enlarged_instead_of_the_pictures(data_set, tmp_path):
