@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 MODULE = "bl_ext.user_default.marigold_depth"
+MOST_CALLS = 100_000  # that enabling may make: 74,000 today, about 75 ms
 
 
 @pytest.fixture(autouse=True)
@@ -226,32 +227,34 @@ def test_every_operator_and_property_has_a_tooltip(extension):
 
 
 def test_enabling_is_light(extension_zip, tmp_path):
-    """Enabling imports neither torch nor diffusers, starts no process and no thread, and is quick."""
+    """Enabling imports neither torch nor diffusers, starts no process and no thread, and does little.
+
+    What Python does is counted in calls, which are the same on a busy machine; seconds of the processor were not.
+    """
     program = f"""
-import json, os, subprocess, sys, threading, time
+import json, os, subprocess, sys, threading
 os.environ["BLENDER_USER_RESOURCES"] = {str(tmp_path)!r}
 sys.dont_write_bytecode = False  # as in everyone's Blender
 import bpy
 bpy.ops.extensions.package_install_files(filepath={str(extension_zip)!r}, repo="user_default", enable_on_install=False)
 bpy.ops.preferences.addon_enable(module={MODULE!r})  # compiles the bytecode
-threads, before, seconds, plain = threading.active_count(), set(sys.modules), [], []
-for _ in range(3):  # the quickest counts: the others show what else the machine does
-    bpy.ops.preferences.addon_disable(module={MODULE!r})
-    for name in [name for name in sys.modules if name.startswith({MODULE!r})]:
-        del sys.modules[name]
-    started = time.process_time()
-    bpy.ops.preferences.addon_enable(module={MODULE!r})
-    seconds.append(time.process_time() - started)
-    started = time.process_time()
-    sum(i * i for i in range(500_000))
-    plain.append(time.process_time() - started)
+threads, before, calls = threading.active_count(), set(sys.modules), 0
+bpy.ops.preferences.addon_disable(module={MODULE!r})
+for name in [name for name in sys.modules if name.startswith({MODULE!r})]:
+    del sys.modules[name]
+def count(frame, event, argument):
+    global calls
+    calls += event == "call" or event == "c_call"
+sys.setprofile(count)
+bpy.ops.preferences.addon_enable(module={MODULE!r})
+sys.setprofile(None)
 heavy = [name for name in sys.modules if name.split(".")[0] in ("torch", "diffusers", "PIL", "OpenImageIO")]
 children = open(f"/proc/{{os.getpid()}}/task/{{os.getpid()}}/children").read().split()
 outside = [name for name in set(sys.modules) - before if name.split(".")[0] in ("marigold_blender", "operators")]
-print("REPORT" + json.dumps([min(seconds) / min(plain), heavy, children, threading.active_count() - threads, outside]))
+print("REPORT" + json.dumps([calls, heavy, children, threading.active_count() - threads, outside]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "REPORT" in done.stdout, done.stdout + done.stderr
-    effort, heavy, children, threads, outside = json.loads(done.stdout.split("REPORT")[1])
+    calls, heavy, children, threads, outside = json.loads(done.stdout.split("REPORT")[1])
     assert (heavy, children, threads, outside) == ([], [], 0, [])
-    assert effort < 4  # half a million turns of a plain loop take 24 ms on a quiet machine; enabling takes 75
+    assert 1000 < calls < MOST_CALLS
