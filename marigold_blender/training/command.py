@@ -115,6 +115,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument(
         "--grow", default="", metavar="NAME", help="start from this finished run on half the resolution, a level added"
     )
+    unet.add_argument(
+        "--tune", default="", metavar="NAME", help="train this finished run's weights on, at a low rate that falls"
+    )
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
     unet.add_argument("--terminal-share", type=float, default=0.7, help="share of views at the last timestep")
@@ -123,6 +126,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     )
     unet.add_argument(
         "--robust", type=float, default=0.2, help="errors above this count by their length, not their square (0: none)"
+    )
+    unet.add_argument(
+        "--aligned", type=float, default=0.0, help="weight of the error that evaluation measures (default: none)"
     )
     unet.set_defaults(run_stage=_unet, steps=14_000)
     for parser in (encode, unet):
@@ -134,6 +140,11 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     for parser in (vae, encode, unet, decoder):
         parser.add_argument("--run", type=Path, required=True, help="folder of the run; what is there goes on")
         parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's choice)")
+    far_end = stages.add_parser("far-end", help="scale the decoder's depth as far as a finished U-Net's sky needs it")
+    far_end.add_argument("--run", type=Path, required=True)
+    far_end.add_argument("--name", default="unet", help="of the U-Net's run (default: %(default)s)")
+    far_end.add_argument("--resolution", type=int, default=256, help="longer edge of the views (default: %(default)s)")
+    far_end.set_defaults(run_stage=_far_end)
     tune = stages.add_parser("finetune", help="train a Stable Diffusion 2 or Marigold folder on your data")
     tune.add_argument("base", type=Path, help="folder in diffusers format")
     tune.add_argument("data", type=Path, nargs="+", help="scene data sets, Hypersim or Virtual KITTI 2 folders")
@@ -154,8 +165,12 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
         "--small-scenes", type=int, default=900, help="of each family, in small pictures (default: %(default)s)"
     )
     demo.add_argument("--tiny-scenes", type=int, default=3200, help="and in tiny ones (default: %(default)s)")
+    demo.add_argument(
+        "--sharp-scenes", type=int, default=1030, help="and in sharp ones, for tuning (default: %(default)s)"
+    )
     demo.add_argument("--vae-steps", type=int, default=2000)
     demo.add_argument("--unet-steps", type=int, default=16_000)
+    demo.add_argument("--tuning-steps", type=int, default=3300)
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
     demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")
@@ -205,6 +220,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         terminal_share=arguments.terminal_share,
         own_share=arguments.own_share,
         robust=arguments.robust,
+        aligned=arguments.aligned,
     )
     run_unet(
         arguments.run,
@@ -216,7 +232,14 @@ def _unet(arguments: argparse.Namespace) -> None:
         arguments.resolution,
         arguments.until,
         arguments.grow,
+        arguments.tune,
     )
+
+
+def _far_end(arguments: argparse.Namespace) -> None:
+    from .stages import run_far_end
+
+    print(f"Depth is scaled by {run_far_end(arguments.run, arguments.name, arguments.resolution):.2f}")
 
 
 def _finetune(arguments: argparse.Namespace) -> None:
@@ -248,8 +271,10 @@ def _demo(arguments: argparse.Namespace) -> None:
         scenes=arguments.scenes,
         small_scenes=arguments.small_scenes,
         tiny_scenes=arguments.tiny_scenes,
+        sharp_scenes=arguments.sharp_scenes,
         vae_steps=arguments.vae_steps,
         unet_steps=arguments.unet_steps,
+        tuning_steps=arguments.tuning_steps,
         workers=arguments.workers,
     )
     print(make_demo_checkpoint(plan, lambda line: print(line, flush=True)))

@@ -16,7 +16,7 @@ from .evaluate import evaluate_model
 from .model_card import write_model_card
 from .render import HELD_OUT, RenderPlan, render_data_set
 from .scene_files import write_whole
-from .stages import RESOLUTION, run_decoder, run_encode, run_pack, run_unet, run_vae
+from .stages import RESOLUTION, run_decoder, run_encode, run_far_end, run_pack, run_unet, run_vae
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,13 @@ UNET_STAGES = (
     Stage(128, 0.94, 48, {"train": 4, "small": 4, "tiny": 1}),
     Stage(RESOLUTION, 1.0, 16, {"train": 2, "small": 1}),
 )
-FIRST_SMALL, FIRST_TINY = 100_000, 300_000  # their scenes are numbered from here: no name occurs twice
+TUNING = replace(FROM_NOTHING, aligned=6.0)
+TUNING_BATCH, TUNING_VARIANTS = 32, 2
+FIRST_SMALL, FIRST_TINY, FIRST_SHARP = (
+    100_000,
+    300_000,
+    700_000,
+)  # their scenes are numbered from here: no name occurs twice
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class DemoPlan:
         folder: data in `data/`, networks in `runs/`; both go on where they were stopped.
         scenes: training scenes of each family (four pictures each).
         small_scenes, tiny_scenes: more of them in small pictures (three each) and in tiny ones (two each).
+        sharp_scenes: and in pictures of the checkpoint's own size (two each), for the stage that tunes it.
         tests: pictures of each family of the two test sets.
     """
 
@@ -61,10 +68,12 @@ class DemoPlan:
     scenes: int = 500
     small_scenes: int = 900
     tiny_scenes: int = 3200
+    sharp_scenes: int = 1030
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 16_000
+    tuning_steps: int = 3300
     decoder_steps: int = 500
     workers: int = 2
 
@@ -86,8 +95,11 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     tiny = replace(
         small, folder=data / "tiny", count=plan.tiny_scenes, seed=6, size=128, samples=2, views=2, first=FIRST_TINY
     )
+    sharp = replace(
+        tiny, folder=data / "sharp", count=plan.sharp_scenes, seed=11, size=RESOLUTION, samples=1, first=FIRST_SHARP
+    )
     pictures = 0
-    for part in (seen, unseen, train, small, tiny):
+    for part in (seen, unseen, train, small, tiny, sharp):
         say(f"Rendering {part.folder.name}: {part.count} scenes of {', '.join(part.families)}")
         rendered = render_data_set(part, lambda done, total: None)
         pictures += rendered if part not in (seen, unseen) else 0
@@ -106,12 +118,17 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
         run_unet(runs, plan.unet_steps, stage.batch, losses, FROM_NOTHING, resolution=stage.resolution, until=until)
     say("Training the decoder")
     run_decoder(train.folder, runs, plan.decoder_steps, losses)
-    checkpoint = runs / "unet/checkpoint"
-    run_pack(runs, "unet", checkpoint)
+    say("Tuning the U-Net")
+    run_encode(sharp.folder, runs, TUNING_VARIANTS, lambda done, total: None)
+    run_unet(runs, plan.tuning_steps, TUNING_BATCH, losses, TUNING, "tuned", tunes="unet")
+    say(f"The decoder's depth is scaled by {run_far_end(runs, 'tuned'):.2f} about its near end")
+    checkpoint = runs / "tuned/checkpoint"
+    run_pack(runs, "tuned", checkpoint)
     say("Evaluating")
     figures = {part.folder.name: _figures(part.folder, checkpoint) for part in (seen, unseen)}
-    write_whole(runs / "unet/evaluation.json", json.dumps(figures, indent=1).encode())
-    write_model_card(checkpoint / "README.md", figures, pictures, plan.vae_steps, plan.unet_steps, in_words())
+    write_whole(runs / "tuned/evaluation.json", json.dumps(figures, indent=1).encode())
+    steps = (plan.vae_steps, plan.unet_steps, plan.tuning_steps)
+    write_model_card(checkpoint / "README.md", figures, pictures, steps, in_words())
     return checkpoint
 
 

@@ -9,6 +9,7 @@ import torch
 from diffusers import DDIMScheduler
 from torch.nn import functional
 
+from .aligned import DepthReadout, aligned_loss
 from .latents import LatentBatch
 from .loop import Turn
 from .noise import multi_resolution_noise
@@ -30,6 +31,8 @@ class DiffusionSettings:
         robust: error of a latent, in its four channels together, from where on it counts by its length instead of its
             square (pseudo-Huber); 0 as in the paper. Where a picture may be read in two ways the square teaches their
             mean, which is neither: blurred figures, and skies half-way to the hills.
+        aligned: weight of the error that evaluation measures (see aligned.py), of views that the network estimates on
+            its own: at the last timestep, and where its own first estimate is under the noise; 0 as in the paper.
     """
 
     noise_strength: float = 0.9
@@ -38,6 +41,7 @@ class DiffusionSettings:
     own_share: float = 0.0
     coarse: tuple[int, ...] = ()
     robust: float = 0.0
+    aligned: float = 0.0
 
 
 FROM_NOTHING = DiffusionSettings(  # what the demo is trained with
@@ -67,11 +71,13 @@ def diffusion_loss(
     scheduler: DDIMScheduler,
     settings: DiffusionSettings,
     turn: Turn,
+    read_depth: DepthReadout | None = None,
 ) -> torch.Tensor:
-    """Mean squared error of the predicted velocity over valid latents, plus its coarse parts if asked for.
+    """Mean squared error of the predicted velocity over valid latents, plus its coarse and aligned parts if asked for.
 
     Args:
         prompt: [1, tokens, width], the empty prompt's embedding.
+        read_depth: for the aligned part.
     """
     rng = turn.rng()
     generator = torch.Generator("cpu").manual_seed(int(rng.integers(2**62)))
@@ -99,7 +105,11 @@ def diffusion_loss(
     )  # of own estimates the error of the depth counts
     error = (predicted - target) * weight * batch.valid  # [B, 4, h, w]
     share = batch.valid.float().mean().clamp(min=1e-6)
-    return torch.stack([_penalty(error, block, settings.robust) for block in (1, *settings.coarse)]).sum() / share
+    loss = torch.stack([_penalty(error, block, settings.robust) for block in (1, *settings.coarse)]).sum() / share
+    if read_depth is None or not settings.aligned:
+        return loss
+    depth = read_depth(alpha.sqrt() * noisy - (1 - alpha).sqrt() * predicted)
+    return loss + settings.aligned * aligned_loss(depth, batch, own | (timesteps == steps - 1))
 
 
 @torch.no_grad()

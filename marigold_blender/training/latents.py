@@ -28,12 +28,27 @@ from .views import TrainingView, training_view
 
 
 @dataclass(frozen=True)
+class ViewTruth:
+    """What the depth latents were made of, for errors that are not those of latents.
+
+    Attributes:
+        code: [B, h, w], mean depth in -1..1 of the pixels under each latent.
+        nearest, has_sky: [B], as in `TrainingView`.
+    """
+
+    code: torch.Tensor
+    nearest: torch.Tensor
+    has_sky: torch.Tensor
+
+
+@dataclass(frozen=True)
 class LatentBatch:
     """Views as the U-Net sees them: image and depth [B, 4, h, w] times the scaling factor; valid [B, 1, h, w]."""
 
     image: torch.Tensor
     depth: torch.Tensor
     valid: torch.Tensor
+    truth: ViewTruth | None = None
 
     def first(self, count: int) -> LatentBatch:
         return LatentBatch(self.image[:count], self.depth[:count], self.valid[:count])
@@ -49,7 +64,12 @@ def encode_views(vae: AutoencoderKL, views: Sequence[TrainingView]) -> LatentBat
     with torch.no_grad():
         both = vae.encode(torch.cat([rgb, depth.repeat(1, 3, 1, 1)])).latent_dist.mean * vae.config.scaling_factor
     image, target = both.float().chunk(2)
-    return LatentBatch(image, target, functional.max_pool2d((~valid).float(), factor, factor) == 0)
+    truth = ViewTruth(
+        functional.avg_pool2d(depth, factor)[:, 0],
+        torch.tensor([view.nearest for view in views], device=device),
+        torch.tensor([view.has_sky for view in views], device=device),
+    )
+    return LatentBatch(image, target, functional.max_pool2d((~valid).float(), factor, factor) == 0, truth)
 
 
 def encode_data_set(
@@ -97,19 +117,29 @@ def _enlarged(batch: LatentBatch, times: int) -> LatentBatch:
         return functional.interpolate(part.float(), scale_factor=times, mode="bilinear")
 
     valid = functional.interpolate(batch.valid.float(), scale_factor=times) > 0
-    return LatentBatch(larger(batch.image), larger(batch.depth), valid)
+    truth = batch.truth
+    if truth:
+        truth = ViewTruth(larger(truth.code[:, None])[:, 0], truth.nearest, truth.has_sky)
+    return LatentBatch(larger(batch.image), larger(batch.depth), valid, truth)
 
 
 def _packed(batch: LatentBatch) -> bytes:
     """The one view of a batch as an .npz file."""
-    buffer = io.BytesIO()
+    buffer, truth = io.BytesIO(), batch.truth
+    assert truth is not None
     np.savez(
         buffer,
         image=batch.image[0].half().cpu().numpy(),
         depth=batch.depth[0].half().cpu().numpy(),
         valid=batch.valid[0].cpu().numpy(),
+        code=truth.code[0].half().cpu().numpy(),
+        nearest=truth.nearest[0].cpu().numpy(),
+        has_sky=truth.has_sky[0].cpu().numpy(),
     )
     return buffer.getvalue()
+
+
+PARTS = ("image", "depth", "valid", "code", "nearest", "has_sky")  # of a cached view
 
 
 class CachedLatents:
@@ -125,7 +155,9 @@ class CachedLatents:
         for path in sorted(folder.glob("*.npz")):
             if not skip(path.name):
                 with np.load(path) as view:
-                    parts = tuple(view[name] for name in ("image", "depth", "valid"))
+                    if "code" not in view:
+                        raise MarigoldError("bad_input", f"{folder} was encoded by an older version; encode it anew.")
+                    parts = tuple(view[name] for name in PARTS)
                     groups.setdefault(parts[0].shape, []).append(parts)
         self.groups = list(groups.values())
         if not self.groups:
@@ -138,6 +170,8 @@ class CachedLatents:
         group = self.groups[rng.choice(len(self.groups), p=self.shares)]
         chosen = [group[i] for i in rng.integers(0, len(group), self.batch)]
         parts = [torch.from_numpy(np.stack(part)).to(turn.device) for part in zip(*chosen, strict=True)]
-        mirrored = torch.from_numpy(rng.random(self.batch) < 0.5).to(turn.device).view(-1, 1, 1, 1)
-        image, depth, valid = (torch.where(mirrored, part.flip(-1), part) for part in parts)
-        return LatentBatch(image.float(), depth.float(), valid)
+        mirrored = torch.from_numpy(rng.random(self.batch) < 0.5).to(turn.device)
+        image, depth, valid, code = (
+            torch.where(mirrored.view(-1, *[1] * (part.ndim - 1)), part.flip(-1), part) for part in parts[:4]
+        )
+        return LatentBatch(image.float(), depth.float(), valid, ViewTruth(code.float(), *parts[4:]))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
+from .aligned import fit_readout
 from .dataset import SampleFile
 from .depth_range import Sky
 from .diffusion import DiffusionSettings, diffusion_loss, new_scheduler
@@ -49,11 +50,14 @@ def train_unet(
     """
     scheduler = new_scheduler()
     vae.requires_grad_(False)
+    read_depth = None
+    if isinstance(objective, DiffusionSettings) and objective.aligned:
+        read_depth = fit_readout(lambda i: next_batch(Turn(settings.seed, i, 0, 0, torch.device("cpu"))))
 
     def loss(network: torch.nn.Module, turn: Turn) -> torch.Tensor:
         if objective == "end-to-end":
             return end_to_end_loss(network, vae, next_batch(turn), prompt, scheduler, turn)
-        return diffusion_loss(network, next_batch(turn), prompt, scheduler, objective, turn)
+        return diffusion_loss(network, next_batch(turn), prompt, scheduler, objective, turn, read_depth)
 
     def draw(network: torch.nn.Module, path: Path) -> None:
         if shown is not None:

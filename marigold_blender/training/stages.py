@@ -14,16 +14,18 @@ from ..errors import MarigoldError
 from .data_sets import open_data_set
 from .decoder import train_decoder
 from .diffusion import DiffusionSettings
+from .far_end import calibrate_far_end
 from .growth import grow_unet
 from .latents import CachedLatents, encode_data_set
 from .loop import LoopSettings, Turn
-from .model_folder import write_demo_folder
+from .model_folder import replace_folder, write_demo_folder
 from .recipe import empty_prompt, train_unet
 from .unet import LARGE_VIEWS, PROMPT_WIDTH, SMALL_VIEWS, new_unet
 from .vae import train_vae
 
 RESOLUTION = 256
 STEPS = 4
+TUNING_RATE = 5e-4  # a fourth of what the weights were made with: more would forget pictures that it does not see
 Losses = Callable[[int, int, float], None]
 
 
@@ -63,6 +65,7 @@ def run_unet(
     resolution: int = RESOLUTION,
     until: int = 0,
     grows: str = "",
+    tunes: str = "",
 ) -> None:
     """Train the U-Net on the cached latents, then pack the checkpoint into `run/NAME/checkpoint`.
 
@@ -71,6 +74,7 @@ def run_unet(
             larger ones.
         until: step to end at for now.
         grows: name of a finished run on views of half the size: its U-Net gains a level and is trained on from there.
+        tunes: name of a finished run whose averaged weights are trained on, at a low rate that falls from the start.
     """
     torch.manual_seed(2024)
     latents = CachedLatents(latents_folder(run, resolution), batch)
@@ -86,11 +90,32 @@ def run_unet(
             if len(small.config.block_out_channels) != len(SMALL_VIEWS):
                 raise MarigoldError("bad_input", f"The run “{grows}” has grown already; name one that has not.")
             grow_unet(small, unet, lambda i: latents(_turn(i)))
+    if tunes:
+        settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0)
+        if not (run / name / "state.pt").exists():  # else its weights are loaded
+            before = averaged_unet(run, tunes)
+            unet = new_unet(tuple(before.config.block_out_channels))
+            unet.load_state_dict(before.state_dict())
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     shown = latents(_turn(0)).first(6)
     train_unet(unet, vae, prompt, latents, settings, diffusion, run / name, report, shown)
     run_pack(run, name, run / name / "checkpoint", resolution)
+
+
+def run_far_end(run: Path, name: str, resolution: int = RESOLUTION) -> float:
+    """Give the VAE the contrast at the far end that the run's U-Net needs: `run/far_end/vae`, which `run_pack` takes.
+
+    Returns:
+        The scale (see `calibrate_far_end`).
+    """
+    vae = load_vae(run, "decoder" if _has_vae(run, "decoder") else "vae")
+    latents = CachedLatents(latents_folder(run, resolution), 8)
+    scale = calibrate_far_end(averaged_unet(run, name), vae, empty_prompt(PROMPT_WIDTH), lambda i: latents(_turn(i)))
+    vae.save_pretrained(run / ".far_end.writing", safe_serialization=True)
+    (run / "far_end").mkdir(exist_ok=True)
+    replace_folder(run / ".far_end.writing", run / "far_end/vae")
+    return scale
 
 
 def _turn(step: int) -> Turn:
@@ -110,7 +135,7 @@ def latents_folder(run: Path, resolution: int) -> Path:
 def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -> None:
     """Pack the averaged weights of a run that may still be training, with the decoder that was trained last."""
     unet = averaged_unet(run, name)
-    stage = "decoder" if (run / "decoder/vae/config.json").exists() else "vae"
+    stage = next(stage for stage in ("far_end", "decoder", "vae") if stage == "vae" or _has_vae(run, stage))
     write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
 
 
@@ -127,8 +152,12 @@ def averaged_unet(run: Path, name: str) -> UNet2DConditionModel:
     return unet.eval()
 
 
+def _has_vae(run: Path, stage: str) -> bool:
+    return (run / stage / "vae/config.json").exists()
+
+
 def load_vae(run: Path, stage: str = "vae") -> AutoencoderKL:
     folder = run / stage / "vae"
-    if not (folder / "config.json").exists():
+    if not _has_vae(run, stage):
         raise MarigoldError("bad_input", f"{folder} holds no VAE yet; run the vae stage first.")
     return AutoencoderKL.from_pretrained(folder).eval()

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from .dataset import Sample
-from .depth_range import Sky, normalise_depth
+from .depth_range import Sky, has_sky, nearest_depth, normalise_depth
 
 ASPECTS = ((4, 3), (3, 4), (1, 1), (16, 10))
 SMALLEST_CROP = 1 / 8
@@ -20,11 +20,19 @@ BLENDED = 0.05  # neighbouring pixels whose depths differ by less, as a share, l
 
 @dataclass(frozen=True)
 class TrainingView:
-    """What the VAE encodes: rgb and depth [H, W, 3] and [H, W] float32 in -1..1, valid [H, W] bool."""
+    """What the VAE encodes.
+
+    Attributes:
+        rgb, depth: [H, W, 3] and [H, W] float32 in -1..1; valid: [H, W] bool.
+        nearest: the near end's depth as a share of the range (see `nearest_depth`).
+        has_sky: it is supervised as far, and the far end of `depth` is its own.
+    """
 
     rgb: np.ndarray
     depth: np.ndarray
     valid: np.ndarray
+    nearest: float
+    has_sky: bool
 
 
 def training_view(
@@ -51,12 +59,14 @@ def training_view(
         across, down = aspect or ASPECTS[rng.integers(len(ASPECTS))]
         size = view_size(across / down, long_side)
         region = _random_region(rng, width, height, size[0] / size[1])
-    code, valid = normalise_depth(_resampled(sample.depth, region, size), sky)
+    planar = _resampled(sample.depth, region, size)
+    code, valid = normalise_depth(planar, sky)
     picture = Image.fromarray(sample.rgb).resize(size, Image.Resampling.BILINEAR, box=region)
     pixels = np.asarray(_photographed(picture, rng), np.float32) / 127.5 - 1
     if rng.random() < 0.5:
         pixels, code, valid = pixels[:, ::-1], code[:, ::-1], valid[:, ::-1]
-    return TrainingView(np.ascontiguousarray(pixels), np.ascontiguousarray(code), np.ascontiguousarray(valid))
+    pixels, code, valid = (np.ascontiguousarray(part) for part in (pixels, code, valid))
+    return TrainingView(pixels, code, valid, nearest_depth(planar), sky == "far" and has_sky(planar))
 
 
 def _resampled(depth: np.ndarray, region: tuple[int, int, int, int], size: tuple[int, int]) -> np.ndarray:

@@ -12,11 +12,20 @@ from marigold_blender.models.find import find_model
 from marigold_blender.training.dataset import list_scene_data_set
 from marigold_blender.training.decoder import train_decoder
 from marigold_blender.training.diffusion import DiffusionSettings
+from marigold_blender.training.far_end import SCALES
 from marigold_blender.training.finetune import FineTune, fine_tune
 from marigold_blender.training.latents import CachedLatents, encode_data_set
 from marigold_blender.training.loop import LoopSettings, Turn
 from marigold_blender.training.scene_files import write_view
-from marigold_blender.training.stages import run_decoder, run_encode, run_pack, run_unet, run_vae
+from marigold_blender.training.stages import (
+    averaged_unet,
+    run_decoder,
+    run_encode,
+    run_far_end,
+    run_pack,
+    run_unet,
+    run_vae,
+)
 from marigold_blender.training.vae import new_vae
 from marigold_blender.training.vae_start import start_from_pooling
 
@@ -64,6 +73,17 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
     for network in ("unet", "vae"):
         (file,) = (tmp_path / "packed" / network).glob("*.safetensors")
         assert file.stat().st_size > 1e6
+    run_unet(run, 2, 2, silent, DiffusionSettings(terminal_share=1, aligned=1), "tuned", tunes="unet", until=1)
+    before, tuned = (averaged_unet(run, name).state_dict() for name in ("unet", "tuned"))
+    apart = max(float((tuned[name] - before[name]).abs().max()) for name in before)
+    assert 0 < apart < 0.01  # one step from the finished weights
+    scale = run_far_end(run, "tuned")  # two steps of training know no sky
+    assert scale == SCALES[-1]
+    polished, scaled = (AutoencoderKL.from_pretrained(run / stage / "vae") for stage in ("decoder", "far_end"))
+    latent = torch.randn(1, 4, 16, 16)
+    with torch.no_grad():
+        before_and_after = [vae.decode(latent).sample for vae in (polished, scaled)]
+    torch.testing.assert_close(before_and_after[1], (before_and_after[0] + 1) * scale - 1, atol=1e-4, rtol=1e-4)
     run_unet(run, 1, 2, silent, DiffusionSettings(), "grown", grows="unet")
     grown = MarigoldDepthPipeline.from_pretrained(run / "grown/checkpoint", dtype=torch.float32)
     grown.set_progress_bar_config(disable=True)
@@ -98,6 +118,13 @@ def test_what_is_encoded_is_not_encoded_again(data_set, tmp_path):
     batch = CachedLatents(tmp_path / "latents", 4)(Turn(0, 0, 0, 0, torch.device("cpu")))
     assert batch.image.shape[:2] == batch.depth.shape[:2] == (4, 4)
     assert batch.valid.dtype == torch.bool
+
+
+def test_views_that_an_older_version_encoded_are_refused(tmp_path):
+    latents = np.zeros((4, 8, 8), np.float16)
+    np.savez(tmp_path / "a.0.npz", image=latents, depth=latents, valid=np.ones((1, 8, 8), bool))
+    with pytest.raises(MarigoldError, match="older version; encode it anew"):
+        CachedLatents(tmp_path, 1)
 
 
 def test_the_vae_starts_as_a_pooling_of_colour():
