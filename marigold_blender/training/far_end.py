@@ -19,7 +19,7 @@ from .latents import LatentBatch
 from .recipe import predict
 
 FAR, WANTED = 0.8, 0.96  # of [-1, 1], what counts as far (0.9 of [0, 1]); share of the sky that should be there
-SCALES = [1 + i / 50 for i in range(8)]  # more would flatten what stands far away
+SCALES = [1 + i / 50 for i in range(11)]  # more would flatten what stands far away
 BATCHES, STEPS = 24, 4
 
 
