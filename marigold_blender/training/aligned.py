@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from .depth_range import FAR_END_UNDER_SKY
 from .latents import LatentBatch
 
 FIT_BATCHES = 8
@@ -21,7 +22,7 @@ RELATIVE = 0.25  # weight of the relative error, which is several times as large
 NEAREST = 0.05  # of the range: nearer than this, relative errors count no more than here
 SKY = 0.5  # weight of sky that is not far, and of finite depth that reaches into it
 PLAIN = 0.5  # weight of the error without alignment: the depth of [-1, 1] must not drift away
-SKY_FROM, FINITE_TO = 0.97, 0.8  # of [-1, 1]
+SKY_FROM = 0.97  # of [-1, 1]
 FEWEST = 200  # finite latents that a scale can be fitted to
 
 
@@ -76,8 +77,10 @@ def aligned_loss(depth: torch.Tensor, batch: LatentBatch, counts: torch.Tensor) 
     supervised = batch.valid[:, 0]
     has_sky = batch.truth.has_sky[:, None, None]
     sky = has_sky & (truth > SKY_FROM)
-    finite = supervised & ~(has_sky & (truth > FINITE_TO + 0.02))  # latents that sky and finite depth share are neither
-    far_end = torch.where(has_sky, FINITE_TO, 1.0)
+    finite = supervised & ~(
+        has_sky & (truth > FAR_END_UNDER_SKY + 0.02)
+    )  # latents that sky and finite depth share are neither
+    far_end = torch.where(has_sky, FAR_END_UNDER_SKY, 1.0)
     unit = torch.where(finite, (truth + 1) / (far_end + 1), 0.0)  # the truth, 0 at its near end and 1 at its far end
     share = finite.float()
     count = share.sum((1, 2)).clamp(min=1)
@@ -92,7 +95,7 @@ def aligned_loss(depth: torch.Tensor, batch: LatentBatch, counts: torch.Tensor) 
     fitted = (counts & (count > FEWEST)).float()
     of_range = _over(fitted, mean(error)[:, 0, 0] + RELATIVE * mean(relative)[:, 0, 0])
     short = (SKY_FROM - depth).clamp(min=0) * sky
-    beyond = (depth - FINITE_TO).clamp(min=0) * (share * has_sky)
+    beyond = (depth - FAR_END_UNDER_SKY).clamp(min=0) * (share * has_sky)
     plain = (depth - truth).abs() * supervised / 2
     return of_range + _over(counts.float(), (SKY * (short + beyond) + PLAIN * plain).mean((1, 2)))
 

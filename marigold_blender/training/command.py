@@ -6,13 +6,12 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ..models.local_models import register_local_model
 from .render import FAMILY_NAMES, HELD_OUT, RenderPlan, render_data_set
+from .reporters import losses, progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +85,7 @@ def _render(arguments: argparse.Namespace) -> None:
         animation=arguments.animation,
         lens_mm=tuple(arguments.lens),
     )
-    pictures = render_data_set(plan, _progress("scenes"), arguments.blender)
+    pictures = render_data_set(plan, progress("scenes"), arguments.blender)
     print(f"{pictures} pictures in {arguments.folder}")
 
 
@@ -112,10 +111,11 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     unet.add_argument("--batch", type=int, default=16, help="views a step (default: %(default)s)")
     unet.add_argument("--until", type=int, default=0, help="end at this step for now, on the schedule of --steps")
     unet.add_argument("--name", default="unet", help="of this run within the folder (default: %(default)s)")
-    unet.add_argument(
+    start = unet.add_mutually_exclusive_group()
+    start.add_argument(
         "--grow", default="", metavar="NAME", help="start from this finished run on half the resolution, a level added"
     )
-    unet.add_argument(
+    start.add_argument(
         "--tune", default="", metavar="NAME", help="train this finished run's weights on, at a low rate that falls"
     )
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
@@ -188,14 +188,14 @@ def _vae(arguments: argparse.Namespace) -> None:
     from .stages import run_vae
 
     _use_threads(arguments.threads)
-    run_vae(arguments.data, arguments.run, arguments.steps, _losses())
+    run_vae(arguments.data, arguments.run, arguments.steps, losses())
 
 
 def _decoder(arguments: argparse.Namespace) -> None:
     from .stages import run_decoder
 
     _use_threads(arguments.threads)
-    run_decoder(arguments.data, arguments.run, arguments.steps, _losses())
+    run_decoder(arguments.data, arguments.run, arguments.steps, losses())
 
 
 def _encode(arguments: argparse.Namespace) -> None:
@@ -203,7 +203,7 @@ def _encode(arguments: argparse.Namespace) -> None:
 
     _use_threads(arguments.threads)
     views = run_encode(
-        arguments.data, arguments.run, arguments.variants, _progress("views"), arguments.resolution, arguments.enlarge
+        arguments.data, arguments.run, arguments.variants, progress("views"), arguments.resolution, arguments.enlarge
     )
     print(f"{views} views in {arguments.run}")
 
@@ -226,7 +226,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         arguments.run,
         arguments.steps,
         arguments.batch,
-        _losses(),
+        losses(),
         objective,
         arguments.name,
         arguments.resolution,
@@ -259,7 +259,7 @@ def _finetune(arguments: argparse.Namespace) -> None:
         weight_decay=0.0,
     )
     samples = [sample for folder in arguments.data for sample in open_data_set(folder)]
-    folder = fine_tune(plan, samples, settings, _losses())
+    folder = fine_tune(plan, samples, settings, losses())
     print(f"{folder}, in the list of models as {register_local_model(folder).name}")
 
 
@@ -291,35 +291,3 @@ def _use_threads(count: int) -> None:
 
     if count:
         torch.set_num_threads(count)
-
-
-def _losses() -> Callable[[int, int, float], None]:
-    """A reporter that prints each logged loss."""
-    started, first = time.monotonic(), -1
-
-    def report(step: int, steps: int, loss: float) -> None:
-        nonlocal first
-        first = step if first < 0 else first
-        rate = (step - first) / (time.monotonic() - started)
-        left = f", {(steps - step) / rate / 60:.0f} min left" if rate else ""
-        print(f"step {step} of {steps}: loss {loss:.4f}{left}", flush=True)
-
-    return report
-
-
-def _progress(unit: str, every_s: float = 30.0) -> Callable[[int, int], None]:
-    """A reporter that prints now and then, with the time left."""
-    started = time.monotonic()
-    last, first = -every_s, -1
-
-    def report(done: int, total: int) -> None:
-        nonlocal last, first
-        now = time.monotonic() - started
-        first = done if first < 0 else first
-        if now - last >= every_s:
-            last = now
-            rate = (done - first) / now if now else 0.0
-            left = f", {(total - done) / rate / 60:.0f} min left" if rate else ""
-            print(f"{done} of {total} {unit}{left}", flush=True)
-
-    return report

@@ -45,11 +45,8 @@ UNET_STAGES = (
 )
 TUNING = replace(FROM_NOTHING, aligned=6.0)
 TUNING_BATCH, TUNING_VARIANTS = 32, 2
-FIRST_SMALL, FIRST_TINY, FIRST_SHARP = (
-    100_000,
-    300_000,
-    700_000,
-)  # their scenes are numbered from here: no name occurs twice
+# their scenes are numbered from here: no name occurs twice
+FIRST_SMALL, FIRST_TINY, FIRST_SHARP = 100_000, 300_000, 700_000
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from torch.nn import functional
 
 from .aligned import SKY_FROM
 from .diffusion import new_scheduler
+from .evaluate import FAR_ENOUGH
 from .latents import LatentBatch
 from .recipe import predict
 
-FAR, WANTED = 0.8, 0.96  # of [-1, 1], what counts as far (0.9 of [0, 1]); share of the sky that should be there
+WANTED = 0.96  # share of the sky that should come out far
 # finite depth under a sky ends at 0.9: more would lift it to 0.94, from where on geometry/sky.py takes it for sky
 SCALES = (1.0, 1.01, 1.02, 1.03, 1.04)
 BATCHES, STEPS = 24, 4
@@ -51,7 +52,7 @@ def calibrate_far_end(
             factor = depth.shape[-1] // latents.shape[-1]
             sky.append(functional.avg_pool2d(depth, factor)[:, 0][is_sky[some]])
     found = torch.cat(sky) if sky else torch.ones(1)
-    enough = [scale for scale in SCALES if ((found + 1) * scale - 1 >= FAR).float().mean() >= WANTED]
+    enough = [scale for scale in SCALES if ((found + 1) / 2 * scale >= FAR_ENOUGH).float().mean() >= WANTED]
     scale = min(enough, default=SCALES[-1])
     last = vae.decoder.conv_out
     last.weight.mul_(scale)

@@ -156,7 +156,9 @@ class CachedLatents:
             if not skip(path.name):
                 with np.load(path) as view:
                     if "code" not in view:
-                        raise MarigoldError("bad_input", f"{folder} was encoded by an older version; encode it anew.")
+                        raise MarigoldError(
+                            "bad_input", f"{folder} was encoded by an older version; remove it and encode anew."
+                        )
                     parts = tuple(view[name] for name in PARTS)
                     groups.setdefault(parts[0].shape, []).append(parts)
         self.groups = list(groups.values())

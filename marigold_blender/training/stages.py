@@ -92,10 +92,7 @@ def run_unet(
             grow_unet(small, unet, lambda i: latents(_turn(i)))
     if tunes:
         settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0)
-        if not (run / name / "state.pt").exists():  # else its weights are loaded
-            before = averaged_unet(run, tunes)
-            unet = new_unet(tuple(before.config.block_out_channels))
-            unet.load_state_dict(before.state_dict())
+        unet = averaged_unet(run, tunes).train()
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     shown = latents(_turn(0)).first(6)
@@ -104,7 +101,7 @@ def run_unet(
 
 
 def run_far_end(run: Path, name: str, resolution: int = RESOLUTION) -> float:
-    """Give the VAE the contrast at the far end that the run's U-Net needs: `run/far_end/vae`, which `run_pack` takes.
+    """Give the VAE the contrast at the far end that a U-Net needs: `run/NAME/far_end/vae`, which `run_pack` takes.
 
     Returns:
         The scale (see `calibrate_far_end`).
@@ -112,9 +109,9 @@ def run_far_end(run: Path, name: str, resolution: int = RESOLUTION) -> float:
     vae = load_vae(run, "decoder" if _has_vae(run, "decoder") else "vae")
     latents = CachedLatents(latents_folder(run, resolution), 8)
     scale = calibrate_far_end(averaged_unet(run, name), vae, empty_prompt(PROMPT_WIDTH), lambda i: latents(_turn(i)))
-    vae.save_pretrained(run / ".far_end.writing", safe_serialization=True)
-    (run / "far_end").mkdir(exist_ok=True)
-    replace_folder(run / ".far_end.writing", run / "far_end/vae")
+    folder = run / name / "far_end"
+    vae.save_pretrained(folder / ".vae.writing", safe_serialization=True)
+    replace_folder(folder / ".vae.writing", folder / "vae")
     return scale
 
 
@@ -135,7 +132,8 @@ def latents_folder(run: Path, resolution: int) -> Path:
 def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -> None:
     """Pack the averaged weights of a run that may still be training, with the decoder that was trained last."""
     unet = averaged_unet(run, name)
-    stage = next(stage for stage in ("far_end", "decoder", "vae") if stage == "vae" or _has_vae(run, stage))
+    stages = (f"{name}/far_end", "decoder", "vae")
+    stage = next((stage for stage in stages if _has_vae(run, stage)), "vae")
     write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
 
 

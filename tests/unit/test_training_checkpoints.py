@@ -79,7 +79,7 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
     assert 0 < apart < 0.01  # one step from the finished weights
     scale = run_far_end(run, "tuned")  # two steps of training know no sky
     assert scale == SCALES[-1]
-    polished, scaled = (AutoencoderKL.from_pretrained(run / stage / "vae") for stage in ("decoder", "far_end"))
+    polished, scaled = (AutoencoderKL.from_pretrained(run / stage / "vae") for stage in ("decoder", "tuned/far_end"))
     latent = torch.randn(1, 4, 16, 16)
     with torch.no_grad():
         before_and_after = [vae.decode(latent).sample for vae in (polished, scaled)]
@@ -123,7 +123,7 @@ def test_what_is_encoded_is_not_encoded_again(data_set, tmp_path):
 def test_views_that_an_older_version_encoded_are_refused(tmp_path):
     latents = np.zeros((4, 8, 8), np.float16)
     np.savez(tmp_path / "a.0.npz", image=latents, depth=latents, valid=np.ones((1, 8, 8), bool))
-    with pytest.raises(MarigoldError, match="older version; encode it anew"):
+    with pytest.raises(MarigoldError, match="older version; remove it and encode anew"):
         CachedLatents(tmp_path, 1)
 
 
