@@ -2,7 +2,8 @@
 """Teaches the VAE's decoder, at the very end, to read latents as a small U-Net predicts them: with noise left in them.
 
 The encoder and the latents stay as they are, so nothing that was trained on them changes. What the last denoising steps
-leave over is fine and nearly white; the decoder learns to tell it from the fine detail of real depth.
+leave over is fine and nearly white; the decoder learns to tell it from the fine detail of real depth. When the U-Net is
+finished, the decoder may learn from its estimates besides: every other step is of them (`estimates.py`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.nn import functional
 
 from .dataset import SampleFile
 from .depth_range import Sky
+from .estimates import estimate_loss, estimated_views
 from .loop import LoopSettings, Turn, train
 from .model_folder import replace_folder
 from .views import ASPECTS, training_view
@@ -48,6 +50,7 @@ def train_decoder(
     batch: int = 4,
     long_side: int = 256,
     sky: Sky = "far",
+    unet: UNet2DConditionModel | None = None,
 ) -> AutoencoderKL:
     """Train the decoder of `vae` on views of any data set; the VAE with it is written to `folder/vae`.
 
@@ -55,11 +58,15 @@ def train_decoder(
         folder: checkpoint and log; a run that is there goes on.
         batch: views a step.
         long_side: their longer edge in pixels.
+        unet: every other step is of what it estimates.
     """
-    vae.requires_grad_(False)
+    vae.requires_grad_(False).to(memory_format=torch.channels_last)
     decoder = DepthDecoder(vae).requires_grad_(True)
 
     def loss(network: torch.nn.Module, turn: Turn) -> torch.Tensor:
+        if unet is not None and turn.step % 2:
+            views = estimated_views(samples, unet, vae, turn, batch, long_side, sky)
+            return estimate_loss(network(views.latent).float(), views)
         truth, latent = _noisy_views(samples, vae, turn, batch, long_side, sky)
         return depth_loss(network(latent).float(), truth)
 
