@@ -168,7 +168,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     )
     demo.add_argument("--vae-steps", type=int, default=2000)
     demo.add_argument("--unet-steps", type=int, default=16_000)
-    demo.add_argument("--tuning-steps", type=int, default=3300)
+    demo.add_argument("--tuning-steps", type=int, default=6000)
     demo.add_argument("--workers", type=int, default=2, help="Blender processes (default: %(default)s)")
     demo.set_defaults(run_stage=_demo)
     pack = stages.add_parser("pack", help="write a checkpoint folder from a run, finished or not")

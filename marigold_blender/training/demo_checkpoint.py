@@ -43,7 +43,7 @@ UNET_STAGES = (
     Stage(128, 0.94, 48, {"train": 4, "small": 4, "tiny": 1}),
     Stage(RESOLUTION, 1.0, 16, {"train": 2, "small": 1}),
 )
-TUNING = replace(FROM_NOTHING, aligned=6.0)
+TUNING = replace(FROM_NOTHING, own_share=0.9, aligned=6.0)
 TUNING_BATCH, TUNING_VARIANTS = 32, 2
 # their scenes are numbered from here: no name occurs twice
 FIRST_SMALL, FIRST_TINY, FIRST_SHARP, FIRST_FRESH = 100_000, 300_000, 700_000, 900_000
@@ -72,7 +72,7 @@ class DemoPlan:
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 16_000
-    tuning_steps: int = 3300
+    tuning_steps: int = 6000
     decoder_steps: int = 500
     estimate_steps: int = 800
     workers: int = 2

@@ -24,6 +24,7 @@ from .vae import train_vae
 
 RESOLUTION = 256
 STEPS = 4
+TUNING_DROPOUT = 0.05  # half of that before: it sees each picture a few times only
 TUNING_RATE = 5e-4  # a fourth of what the weights were made with: more would forget pictures that it does not see
 Losses = Callable[[int, int, float], None]
 
@@ -91,7 +92,7 @@ def run_unet(
             grow_unet(small, unet, lambda i: latents(_turn(i)))
     if tunes:
         settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0)
-        unet = averaged_unet(run, tunes).train()
+        unet = averaged_unet(run, tunes, TUNING_DROPOUT).train()
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     shown = latents(_turn(0)).first(6)
@@ -129,15 +130,15 @@ def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -
     write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
 
 
-def averaged_unet(run: Path, name: str) -> UNet2DConditionModel:
-    """The U-Net of a run with its averaged weights, however far it is."""
+def averaged_unet(run: Path, name: str, dropout: float = 0.0) -> UNet2DConditionModel:
+    """The U-Net of a run with its averaged weights, however far it is; for use, or with dropout for more training."""
     path = run / name / "state.pt"
     if not path.exists():
         raise MarigoldError("bad_input", f"There is no training checkpoint at {path} yet.")
     state = torch.load(path, map_location="cpu", weights_only=True)["average"]
     lowest = len(SMALL_VIEWS) - 1
     grown = any(key.startswith(f"down_blocks.{lowest + 1}.") for key in state)
-    unet = new_unet(LARGE_VIEWS if grown else SMALL_VIEWS)
+    unet = new_unet(LARGE_VIEWS if grown else SMALL_VIEWS, dropout)
     unet.load_state_dict(state)
     return unet.eval()
 
