@@ -96,7 +96,10 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     decoder = stages.add_parser("decoder", help="teach the VAE's decoder to read latents with noise, at the very end")
     decoder.add_argument("data", type=Path, help="a scene data set")
     decoder.add_argument(
-        "--estimates", default="", metavar="NAME", help="and what this finished U-Net's run makes of pictures new to it"
+        "--estimates",
+        default="",
+        metavar="NAME",
+        help="instead, what this finished U-Net's run makes of pictures new to it",
     )
     decoder.set_defaults(run_stage=_decoder, steps=600)
     encode = stages.add_parser("encode", help="encode training views with the VAE, once")

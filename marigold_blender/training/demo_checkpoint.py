@@ -74,7 +74,7 @@ class DemoPlan:
     unet_steps: int = 16_000
     tuning_steps: int = 6000
     decoder_steps: int = 500
-    estimate_steps: int = 800
+    estimate_steps: int = 500
     workers: int = 2
 
 
