@@ -95,12 +95,6 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     vae.set_defaults(run_stage=_vae, steps=2000)
     decoder = stages.add_parser("decoder", help="teach the VAE's decoder to read latents with noise, at the very end")
     decoder.add_argument("data", type=Path, help="a scene data set")
-    decoder.add_argument(
-        "--estimates",
-        default="",
-        metavar="NAME",
-        help="instead, what this finished U-Net's run makes of pictures new to it",
-    )
     decoder.set_defaults(run_stage=_decoder, steps=600)
     encode = stages.add_parser("encode", help="encode training views with the VAE, once")
     encode.add_argument("data", type=Path, help="a scene data set; pictures added later are encoded by running again")
@@ -146,6 +140,11 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     for parser in (vae, encode, unet, decoder):
         parser.add_argument("--run", type=Path, required=True, help="folder of the run; what is there goes on")
         parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's choice)")
+    far_end = stages.add_parser("far-end", help="scale the decoder's depth as far as a finished U-Net's sky needs it")
+    far_end.add_argument("--run", type=Path, required=True)
+    far_end.add_argument("--name", default="unet", help="of the U-Net's run (default: %(default)s)")
+    far_end.add_argument("--resolution", type=int, default=256, help="longer edge of the views (default: %(default)s)")
+    far_end.set_defaults(run_stage=_far_end)
     tune = stages.add_parser("finetune", help="train a Stable Diffusion 2 or Marigold folder on your data")
     tune.add_argument("base", type=Path, help="folder in diffusers format")
     tune.add_argument("data", type=Path, nargs="+", help="scene data sets, Hypersim or Virtual KITTI 2 folders")
@@ -167,7 +166,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     )
     demo.add_argument("--tiny-scenes", type=int, default=3200, help="and in tiny ones (default: %(default)s)")
     demo.add_argument(
-        "--sharp-scenes", type=int, default=2400, help="and in sharp ones, for tuning (default: %(default)s)"
+        "--sharp-scenes", type=int, default=1030, help="and in sharp ones, for tuning (default: %(default)s)"
     )
     demo.add_argument("--vae-steps", type=int, default=2000)
     demo.add_argument("--unet-steps", type=int, default=16_000)
@@ -196,7 +195,7 @@ def _decoder(arguments: argparse.Namespace) -> None:
     from .stages import run_decoder
 
     _use_threads(arguments.threads)
-    run_decoder(arguments.data, arguments.run, arguments.steps, losses(), arguments.estimates)
+    run_decoder(arguments.data, arguments.run, arguments.steps, losses())
 
 
 def _encode(arguments: argparse.Namespace) -> None:
@@ -235,6 +234,12 @@ def _unet(arguments: argparse.Namespace) -> None:
         arguments.grow,
         arguments.tune,
     )
+
+
+def _far_end(arguments: argparse.Namespace) -> None:
+    from .stages import run_far_end
+
+    print(f"Depth is scaled by {run_far_end(arguments.run, arguments.name, arguments.resolution):.2f}")
 
 
 def _finetune(arguments: argparse.Namespace) -> None:

@@ -2,30 +2,26 @@
 """Teaches the VAE's decoder, at the very end, to read latents as a small U-Net predicts them: with noise left in them.
 
 The encoder and the latents stay as they are, so nothing that was trained on them changes. What the last denoising steps
-leave over is fine and nearly white; the decoder learns to tell it from the fine detail of real depth. When the U-Net is
-finished, the decoder may learn from its estimates instead (`estimates.py`), and is averaged with what it was before.
+leave over is fine and nearly white; the decoder learns to tell it from the fine detail of real depth.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL
 from torch.nn import functional
 
 from .dataset import SampleFile
 from .depth_range import Sky
-from .estimates import estimate_loss, estimated_views
 from .loop import LoopSettings, Turn, train
 from .model_folder import replace_folder
 from .views import ASPECTS, training_view
 
 MOST_NOISE = 0.35  # standard deviation, of latents whose own is 1
-LEARNT = 0.6  # how far from its start a decoder ends that learnt from estimates
 GRADIENT_STEPS = (1, 2, 4)  # pixels between which differences of depth are compared
 
 
@@ -52,7 +48,6 @@ def train_decoder(
     batch: int = 4,
     long_side: int = 256,
     sky: Sky = "far",
-    unet: UNet2DConditionModel | None = None,
 ) -> AutoencoderKL:
     """Train the decoder of `vae` on views of any data set; the VAE with it is written to `folder/vae`.
 
@@ -60,24 +55,16 @@ def train_decoder(
         folder: checkpoint and log; a run that is there goes on.
         batch: views a step.
         long_side: their longer edge in pixels.
-        unet: learn from what it estimates, and keep LEARNT of it: all of it would blur outlines a little.
     """
-    vae.requires_grad_(False).to(memory_format=torch.channels_last)
+    vae.requires_grad_(False)
     decoder = DepthDecoder(vae).requires_grad_(True)
 
     def loss(network: torch.nn.Module, turn: Turn) -> torch.Tensor:
-        if unet is not None:
-            views = estimated_views(samples, unet, vae, turn, batch, long_side, sky)
-            return estimate_loss(network(views.latent).float(), views)
         truth, latent = _noisy_views(samples, vae, turn, batch, long_side, sky)
         return depth_loss(network(latent).float(), truth)
 
-    before = copy.deepcopy(decoder.state_dict())
     trained = train(decoder, loss, settings, folder, report)
     assert isinstance(trained, DepthDecoder)
-    if unet is not None:
-        after = trained.state_dict()
-        trained.load_state_dict({name: before[name].lerp(after[name].cpu(), LEARNT) for name in before})
     vae.post_quant_conv.load_state_dict(trained.after_latent.state_dict())
     vae.decoder.load_state_dict(trained.decoder.state_dict())
     vae.save_pretrained(folder / ".vae.writing", safe_serialization=True)

@@ -16,7 +16,7 @@ from .evaluate import evaluate_model
 from .model_card import write_model_card
 from .render import HELD_OUT, RenderPlan, render_data_set
 from .scene_files import write_whole
-from .stages import RESOLUTION, run_decoder, run_encode, run_pack, run_unet, run_vae
+from .stages import RESOLUTION, run_decoder, run_encode, run_far_end, run_pack, run_unet, run_vae
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ UNET_STAGES = (
 TUNING = replace(FROM_NOTHING, own_share=0.9, aligned=6.0)
 TUNING_BATCH, TUNING_VARIANTS = 32, 2
 # their scenes are numbered from here: no name occurs twice
-FIRST_SMALL, FIRST_TINY, FIRST_SHARP, FIRST_FRESH = 100_000, 300_000, 700_000, 900_000
+FIRST_SMALL, FIRST_TINY, FIRST_SHARP = 100_000, 300_000, 700_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ class DemoPlan:
         scenes: training scenes of each family (four pictures each).
         small_scenes, tiny_scenes: more of them in small pictures (three each) and in tiny ones (two each).
         sharp_scenes: and in pictures of the checkpoint's own size (two each), for the stage that tunes it.
-        fresh_scenes: the same, which the U-Net never sees: on its estimates of them the decoder learns.
         tests: pictures of each family of the two test sets.
     """
 
@@ -66,15 +65,13 @@ class DemoPlan:
     scenes: int = 500
     small_scenes: int = 900
     tiny_scenes: int = 3200
-    sharp_scenes: int = 2400
-    fresh_scenes: int = 60
+    sharp_scenes: int = 1030
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 16_000
     tuning_steps: int = 6000
     decoder_steps: int = 500
-    estimate_steps: int = 500
     workers: int = 2
 
 
@@ -98,9 +95,8 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     sharp = replace(
         tiny, folder=data / "sharp", count=plan.sharp_scenes, seed=11, size=RESOLUTION, samples=1, first=FIRST_SHARP
     )
-    fresh = replace(sharp, folder=data / "fresh", count=plan.fresh_scenes, seed=13, first=FIRST_FRESH)
     pictures = 0
-    for part in (seen, unseen, train, small, tiny, sharp, fresh):
+    for part in (seen, unseen, train, small, tiny, sharp):
         say(f"Rendering {part.folder.name}: {part.count} scenes of {', '.join(part.families)}")
         rendered = render_data_set(part, lambda done, total: None)
         pictures += rendered if part not in (seen, unseen) else 0
@@ -122,8 +118,7 @@ def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:
     say("Tuning the U-Net")
     run_encode(sharp.folder, runs, TUNING_VARIANTS, lambda done, total: None)
     run_unet(runs, plan.tuning_steps, TUNING_BATCH, losses, TUNING, "tuned", tunes="unet")
-    say("Training the decoder on the U-Net's estimates")
-    run_decoder(fresh.folder, runs, plan.estimate_steps, losses, "tuned")
+    say(f"The decoder's depth is scaled by {run_far_end(runs, 'tuned'):.2f} about its near end")
     checkpoint = runs / "tuned/checkpoint"
     run_pack(runs, "tuned", checkpoint)
     say("Evaluating")

@@ -87,17 +87,12 @@ def encode_as_it_goes(
 
 @torch.no_grad()
 def predict(
-    unet: torch.nn.Module,
-    batch: LatentBatch,
-    prompt: torch.Tensor,
-    scheduler: DDIMScheduler,
-    steps: int,
-    seed: int = 0,
+    unet: torch.nn.Module, batch: LatentBatch, prompt: torch.Tensor, scheduler: DDIMScheduler, steps: int
 ) -> torch.Tensor:
-    """Denoise depth latents from noise of one seed: [B, 4, h, w]."""
+    """Denoise depth latents from noise of a fixed seed: [B, 4, h, w]."""
     device = next(unet.parameters()).device
     image = batch.image.to(device)
-    latent = torch.randn(image.shape, generator=torch.Generator("cpu").manual_seed(seed)).to(device)
+    latent = torch.randn(image.shape, generator=torch.Generator("cpu").manual_seed(0)).to(device)
     scheduler.set_timesteps(steps)
     prompts = prompt.to(device).expand(len(image), -1, -1)
     for t in scheduler.timesteps:

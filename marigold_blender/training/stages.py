@@ -14,10 +14,11 @@ from ..errors import MarigoldError
 from .data_sets import open_data_set
 from .decoder import train_decoder
 from .diffusion import DiffusionSettings
+from .far_end import calibrate_far_end
 from .growth import grow_unet
 from .latents import CachedLatents, encode_data_set
 from .loop import LoopSettings, Turn
-from .model_folder import write_demo_folder
+from .model_folder import replace_folder, write_demo_folder
 from .recipe import empty_prompt, train_unet
 from .unet import LARGE_VIEWS, PROMPT_WIDTH, SMALL_VIEWS, new_unet
 from .vae import train_vae
@@ -100,22 +101,29 @@ def run_unet(
     run_pack(run, name, run / name / "checkpoint", resolution)
 
 
+def run_far_end(run: Path, name: str, resolution: int = RESOLUTION) -> float:
+    """Give the VAE the contrast at the far end that a U-Net needs: `run/NAME/far_end/vae`, which `run_pack` takes.
+
+    Returns:
+        The scale (see `calibrate_far_end`).
+    """
+    vae = load_vae(run, "decoder" if _has_vae(run, "decoder") else "vae")
+    latents = CachedLatents(latents_folder(run, resolution), 8)
+    scale = calibrate_far_end(averaged_unet(run, name), vae, empty_prompt(PROMPT_WIDTH), lambda i: latents(_turn(i)))
+    folder = run / name / "far_end"
+    vae.save_pretrained(folder / ".vae.writing", safe_serialization=True)
+    replace_folder(folder / ".vae.writing", folder / "vae")
+    return scale
+
+
 def _turn(step: int) -> Turn:
     return Turn(0, step, 0, 0, torch.device("cpu"))
 
 
-def run_decoder(data: Path, run: Path, steps: int, report: Losses, estimates: str = "") -> None:
-    """Train the decoder on latents with noise; the VAE with it is `run/decoder/vae`, which `run_pack` takes.
-
-    Args:
-        data: with `estimates`, pictures that the U-Net was not trained on: it errs on them as it will on others.
-        estimates: name of a finished U-Net's run: the decoder learns from what that estimates as well, and goes into
-            the folder of its run.
-    """
+def run_decoder(data: Path, run: Path, steps: int, report: Losses) -> None:
+    """Train the decoder on latents with noise; the VAE with it is `run/decoder/vae`, which `run_pack` takes."""
     settings = LoopSettings(steps=steps, learning_rate=3e-4, ema=0.99, cooldown=0.7, precision="auto")
-    unet = averaged_unet(run, estimates) if estimates else None
-    vae = load_vae(run, "decoder" if estimates and _has_vae(run, "decoder") else "vae")
-    train_decoder(open_data_set(data), vae, settings, run / estimates / "decoder", report, unet=unet)
+    train_decoder(open_data_set(data), load_vae(run), settings, run / "decoder", report)
 
 
 def latents_folder(run: Path, resolution: int) -> Path:
@@ -125,7 +133,7 @@ def latents_folder(run: Path, resolution: int) -> Path:
 def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -> None:
     """Pack the averaged weights of a run that may still be training, with the decoder that was trained last."""
     unet = averaged_unet(run, name)
-    stages = (f"{name}/decoder", "decoder", "vae")
+    stages = (f"{name}/far_end", "decoder", "vae")
     stage = next((stage for stage in stages if _has_vae(run, stage)), "vae")
     write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
 
