@@ -166,7 +166,7 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     )
     demo.add_argument("--tiny-scenes", type=int, default=3200, help="and in tiny ones (default: %(default)s)")
     demo.add_argument(
-        "--sharp-scenes", type=int, default=1030, help="and in sharp ones, for tuning (default: %(default)s)"
+        "--sharp-scenes", type=int, default=2300, help="and in sharp ones, for tuning (default: %(default)s)"
     )
     demo.add_argument("--vae-steps", type=int, default=2000)
     demo.add_argument("--unet-steps", type=int, default=16_000)

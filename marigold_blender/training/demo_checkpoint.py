@@ -65,7 +65,7 @@ class DemoPlan:
     scenes: int = 500
     small_scenes: int = 900
     tiny_scenes: int = 3200
-    sharp_scenes: int = 1030
+    sharp_scenes: int = 2300
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
