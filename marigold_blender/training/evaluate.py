@@ -16,6 +16,7 @@ from .dataset import SampleFile
 from .metrics import constant_baseline, depth_metrics, ramp_baseline
 
 FAR_ENOUGH = 0.9  # sky should come out at least this far
+ENDS = (2, 98)  # % of the pixels, as training normalises depth
 
 
 def evaluate_model(
@@ -35,6 +36,8 @@ def evaluate_model(
         Mean metrics by name, `images`, `per_image` (rows with `name`), and the same metrics of the baselines under
         `baselines` (`constant`, `ramp`). `sky_far`: share of sky pixels that are predicted >= 0.9; of all sky pixels of
         the data set together, and in `per_image` of the picture's (None without sky; `sky_pixels` counts them).
+        `near_end`, `far_end`: the 2 % and 98 % quantiles of depth as it is predicted, before any alignment, over pixels
+        whose truth is known: a model that squeezes its range shows nowhere else.
     """
     estimator = Estimator.load(model, device)
     settings = replace(settings, ensemble=settings.ensemble or 1, steps=settings.steps or estimator.default_steps)
@@ -48,6 +51,7 @@ def evaluate_model(
         ).depth
         valid = sample.valid
         row: dict[str, Any] = {"name": sample.name, **depth_metrics(prediction, sample.depth, valid)}
+        row["near_end"], row["far_end"] = (float(end) for end in np.percentile(prediction[valid], ENDS))
         sky = np.isposinf(sample.depth)
         row["sky_far"] = float(np.mean(prediction[sky] >= FAR_ENOUGH)) if sky.any() else None
         row["sky_pixels"] = int(sky.sum())

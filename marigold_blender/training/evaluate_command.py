@@ -11,7 +11,18 @@ from typing import Any
 
 from ..settings import EstimateSettings
 
-SHOWN = ("abs_rel", "rmse", "delta1", "delta2", "delta3", "range_error", "boundary_f1", "sky_far")
+SHOWN = (
+    "abs_rel",
+    "rmse",
+    "delta1",
+    "delta2",
+    "delta3",
+    "range_error",
+    "boundary_f1",
+    "sky_far",
+    "near_end",
+    "far_end",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

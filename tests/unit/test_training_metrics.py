@@ -76,6 +76,8 @@ def test_evaluate_prints_one_json_object(tmp_path):
     assert [row["name"] for row in result["per_image"]] == ["a", "b"]
     assert result["baselines"]["ramp"]["abs_rel"] == pytest.approx(0, abs=1e-5)
     assert 0 < result["abs_rel"] <= 1
+    assert 0 <= result["near_end"] < result["far_end"] <= 1
+    assert result["near_end"] == pytest.approx(np.mean([row["near_end"] for row in result["per_image"]]))
     assert result["sky_far"] == pytest.approx(np.mean([row["sky_far"] for row in result["per_image"]]))  # alike in size
 
 
