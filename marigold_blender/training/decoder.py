@@ -96,7 +96,7 @@ def _noisy_views(
     rng = turn.rng()
     aspect = ASPECTS[rng.integers(len(ASPECTS))]
     chosen = [samples[i].read() for i in rng.integers(0, len(samples), batch)]
-    views = [training_view(sample, rng, long_side, sky, whole=False, aspect=aspect) for sample in chosen]
+    views = [training_view(sample, rng, long_side, sky, shows="crop", aspect=aspect) for sample in chosen]
     truth = torch.from_numpy(np.stack([view.depth for view in views])).to(turn.device)
     vae.to(turn.device)
     latent = vae.encode(truth[:, None].repeat(1, 3, 1, 1)).latent_dist.mean

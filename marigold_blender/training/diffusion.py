@@ -26,6 +26,8 @@ class DiffusionSettings:
         own_share: share of the other views whose noisy depth is made of the network's own first estimate instead of the
             truth, 0 as in the paper. So the later steps learn to mend what the first one gets wrong, as they must at
             inference; else a small network trusts it and sharpens its errors (DDP's self-aligned denoising, Ji 2023).
+        second_share: of those, the share made of a second estimate, from a timestep between that and
+            the last, as DDIM's third step meets it.
         coarse: block sizes in latents over which the error is averaged and counted once more, () as in the paper: what
             is learnt from nothing is the layout first, and most of the plain error is detail that nobody can foresee.
         robust: error of a latent, in its four channels together, from where on it counts by its length instead of its
@@ -39,6 +41,7 @@ class DiffusionSettings:
     multi_share: float = 1.0
     terminal_share: float = 0.0
     own_share: float = 0.0
+    second_share: float = 0.0
     coarse: tuple[int, ...] = ()
     robust: float = 0.0
     aligned: float = 0.0
@@ -94,8 +97,9 @@ def diffusion_loss(
     own &= timesteps < steps - 1
     start = batch.depth
     if own.any():
-        start = start.clone()
-        start[own] = _first_estimate(unet, batch.image[own], noise[own], prompts[own], scheduler)
+        second = own & (torch.rand(count, generator=generator) < settings.second_share).to(turn.device)
+        between = torch.rand(count, generator=generator).to(turn.device)
+        start = _own_estimates(unet, scheduler, batch, noise, prompts, own, second, timesteps, between)
     noisy = scheduler.add_noise(start, noise, timesteps)
     alpha = scheduler.alphas_cumprod.to(turn.device)[timesteps].view(-1, 1, 1, 1)  # [B, 1, 1, 1]
     target = (alpha.sqrt() * noisy - batch.depth) / (1 - alpha).sqrt()  # the velocity that leads to the truth
@@ -113,19 +117,38 @@ def diffusion_loss(
 
 
 @torch.no_grad()
-def _first_estimate(
+def _own_estimates(
     unet: torch.nn.Module,
-    image: torch.Tensor,
+    scheduler: DDIMScheduler,
+    batch: LatentBatch,
     noise: torch.Tensor,
     prompts: torch.Tensor,
-    scheduler: DDIMScheduler,
+    own: torch.Tensor,
+    second: torch.Tensor,
+    timesteps: torch.Tensor,
+    between: torch.Tensor,
 ) -> torch.Tensor:
-    """Depth latents after one step from pure noise, which the later steps of DDIM meet again: [B, 4, h, w]."""
+    """The batch's depth latents, replaced by what the network itself estimates, as DDIM's later steps meet it.
+
+    Args:
+        own: [B] bool, the views that are replaced, by the estimate from pure noise.
+        second: [B] bool, those of them whose estimate is made anew from the first under noise at a timestep
+            `between` (0 to 1) their own, `timesteps`, and the last.
+
+    Returns:
+        [B, 4, h, w].
+    """
+    depth = batch.depth.clone()  # nothing of the truth is left in it at the last timestep
     last = scheduler.config.num_train_timesteps - 1
-    alpha = scheduler.alphas_cumprod[last]
-    timesteps = torch.full((len(image),), last, device=image.device)
-    velocity = unet(torch.cat([image, noise], 1), timesteps, encoder_hidden_states=prompts).sample.float()
-    return alpha.sqrt() * noise - (1 - alpha).sqrt() * velocity
+    earlier = timesteps + ((last - timesteps) * between).long()
+    for chosen, at in ((own, torch.full_like(timesteps, last)), (second, earlier)):
+        if chosen.any():
+            noisy = scheduler.add_noise(depth[chosen], noise[chosen], at[chosen])
+            views = torch.cat([batch.image[chosen], noisy], 1)
+            velocity = unet(views, at[chosen], encoder_hidden_states=prompts[chosen]).sample.float()
+            alpha = scheduler.alphas_cumprod.to(depth.device)[at[chosen]].view(-1, 1, 1, 1)
+            depth[chosen] = alpha.sqrt() * noisy - (1 - alpha).sqrt() * velocity
+    return depth
 
 
 def _penalty(error: torch.Tensor, block: int, robust: float) -> torch.Tensor:

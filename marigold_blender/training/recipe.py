@@ -79,7 +79,7 @@ def encode_as_it_goes(
         vae.to(turn.device)
         chosen = [samples[i].read() for i in rng.integers(0, len(samples), batch)]
         aspect = ASPECTS[rng.integers(len(ASPECTS))]
-        views = [training_view(sample, rng, long_side, sky, whole=False, aspect=aspect) for sample in chosen]
+        views = [training_view(sample, rng, long_side, sky, shows="crop", aspect=aspect) for sample in chosen]
         return encode_views(vae, views)
 
     return next_batch

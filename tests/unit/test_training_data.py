@@ -13,7 +13,7 @@ from marigold_blender.training.depth_range import normalise_depth
 from marigold_blender.training.exposure import develop, is_dark
 from marigold_blender.training.render import RenderPlan, render_data_set
 from marigold_blender.training.scene_files import png_bytes, write_view
-from marigold_blender.training.views import _resampled, training_view, view_size
+from marigold_blender.training.views import _places, _resampled, training_view, view_size
 
 
 def slope(height: int = 48, width: int = 64) -> np.ndarray:
@@ -121,10 +121,25 @@ def test_a_view_keeps_picture_and_depth_together():
     across = np.linspace(0, 255, width).astype(np.uint8)
     rgb = np.repeat(np.repeat(across[None, :, None], height, 0), 3, 2)
     depth = np.repeat(np.linspace(1, 5, width, dtype=np.float32)[None], height, 0)
-    for seed in range(8):
-        view = training_view(Sample("s", rgb, depth), np.random.default_rng(seed), 128, "far", whole=seed % 2 == 0)
+    for seed in range(12):
+        shows = ("whole", "crop", "tilted")[seed % 3]
+        view = training_view(Sample("s", rgb, depth), np.random.default_rng(seed), 128, "far", shows=shows)
         assert view.rgb.shape[:2] == view.depth.shape
         assert np.corrcoef(view.rgb.mean(2).ravel(), view.depth.ravel())[0, 1] > 0.9, seed
+
+
+def test_a_tilted_view_keeps_an_outline_where_the_picture_has_it():
+    height, width = 192, 256
+    rgb, depth = np.full((height, width, 3), 40, np.uint8), np.full((height, width), 9.0, np.float32)
+    rgb[60:130, 90:180], depth[60:130, 90:180] = 220, 2.0
+    differing = []
+    for seed in range(6):
+        view = training_view(Sample("s", rgb, depth), np.random.default_rng(seed), 256, "far", shows="tilted")
+        bright = view.rgb.mean(2)
+        differing.append(float(((bright > (bright.min() + bright.max()) / 2) != (view.depth < 0)).mean()))
+        assert 0.05 < (view.depth < 0).mean() < 0.35, seed  # the box is there, most of the rest too
+    assert max(differing) < 0.01
+    assert len(set(differing)) > 1
 
 
 def test_our_png_is_everyones_png():
@@ -159,7 +174,7 @@ def test_two_data_sets_are_not_mixed_in_one_folder(tmp_path):
 def test_an_enlarged_slope_has_no_stairs_and_a_jump_no_ramp():
     depth = np.repeat(np.linspace(4, 5, 40, dtype=np.float32)[None], 30, 0)
     depth[:, 20:] += 10
-    view = _resampled(depth, (0, 0, 40, 30), (160, 120))
+    view = _resampled(depth, *_places((0, 0, 40, 30), (160, 120)))
     steps = np.diff(view, axis=1)
     jump = int(steps[0].argmax())
     assert (view[:, jump + 1] - view[:, jump] > 9.9).all()  # no value between the two surfaces
@@ -170,6 +185,6 @@ def test_an_enlarged_slope_has_no_stairs_and_a_jump_no_ramp():
 def test_unknown_depth_stays_unknown_where_it_was():
     depth = np.full((20, 20), 3.0, np.float32)
     depth[5:10, 5:10] = np.nan
-    view = _resampled(depth, (0, 0, 20, 20), (60, 60))
+    view = _resampled(depth, *_places((0, 0, 20, 20), (60, 60)))
     assert np.isnan(view[15:30, 15:30]).all()
     assert np.isfinite(view).sum() == 60 * 60 - 15 * 15

@@ -108,17 +108,48 @@ def test_invalid_latents_have_no_say():
     assert clean == dirty
 
 
-@pytest.mark.parametrize("own_share", [0.0, 1.0])
-def test_the_truth_costs_nothing_whatever_the_noisy_depth_was_made_from(own_share):
+@pytest.mark.parametrize(("own_share", "second_share"), [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)])
+def test_the_truth_costs_nothing_whatever_the_noisy_depth_was_made_from(own_share, second_share):
     turn = Turn(1, 0, 0, 0, CPU)
     batch, scheduler = a_batch(turn), new_scheduler()
-    settings = DiffusionSettings(own_share=own_share, coarse=(2,))
+    settings = DiffusionSettings(own_share=own_share, second_share=second_share, coarse=(2,))
     knows, guesses = (
         diffusion_loss(unet, batch, torch.zeros(1, 2, 8), scheduler, settings, turn)
         for unet in (Predicts(batch.depth, scheduler), Predicts(batch.depth.flip(3), scheduler))
     )
     assert knows < 1e-6
     assert guesses > 0.1
+
+
+def test_second_estimates_are_made_from_first_ones_at_timesteps_between():
+    turn, scheduler = Turn(1, 0, 0, 0, CPU), new_scheduler()
+    batch, unet, last = a_batch(turn), Counts(scheduler), 999
+    settings = DiffusionSettings(noise_strength=0, own_share=1.0, second_share=1.0)
+    diffusion_loss(unet, batch, torch.zeros(1, 2, 8), scheduler, settings, turn)
+    (first, began), (second, between), (trained, ended) = unet.calls
+    assert (began == last).all()
+    assert ((between >= ended) & (between <= last)).all()
+    noise = first
+    for seen, at, estimate in ((second, between, 0.0), (trained, ended, 1.0)):
+        under = scheduler.add_noise(torch.full_like(noise, estimate), noise, at)
+        torch.testing.assert_close(seen, under)
+
+
+class Counts(torch.nn.Module):
+    """Estimates depth latents of 0 at first, of 1 the second time, and so on; keeps what it was shown."""
+
+    def __init__(self, scheduler):
+        super().__init__()
+        self.alphas, self.calls = scheduler.alphas_cumprod, []
+
+    def forward(self, latents, timesteps, encoder_hidden_states):
+        alpha, noisy, estimate = self.alphas[timesteps].view(-1, 1, 1, 1), latents[:, 4:], len(self.calls)
+        self.calls.append((noisy, timesteps))
+
+        class Output:
+            sample = (alpha.sqrt() * noisy - estimate) / (1 - alpha).sqrt()
+
+        return Output
 
 
 class Predicts(torch.nn.Module):
