@@ -11,6 +11,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from ..errors import MarigoldError
+from .attention import attend_to_empty_prompt
 from .data_sets import open_data_set
 from .decoder import train_decoder
 from .diffusion import DiffusionSettings
@@ -94,6 +95,7 @@ def run_unet(
     if tunes:
         settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0)
         unet = averaged_unet(run, tunes, TUNING_DROPOUT).train()
+    attend_to_empty_prompt(unet)
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     shown = latents(_turn(0)).first(6)

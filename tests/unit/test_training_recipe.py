@@ -17,13 +17,14 @@ from diffusers import UNet2DConditionModel
 
 from marigold_blender.errors import MarigoldError
 from marigold_blender.estimation import devices
+from marigold_blender.training.attention import attend_to_empty_prompt
 from marigold_blender.training.diffusion import DiffusionSettings, diffusion_loss, new_scheduler
 from marigold_blender.training.end_to_end import affine_invariant_error
 from marigold_blender.training.latents import LatentBatch
 from marigold_blender.training.loop import LoopSettings, Turn, learning_rate, train
 from marigold_blender.training.muon import Muon, orthogonalised
 from marigold_blender.training.noise import multi_resolution_noise
-from marigold_blender.training.unet import load_unet, widen_input
+from marigold_blender.training.unet import PROMPT_WIDTH, load_unet, new_unet, widen_input
 
 CPU = torch.device("cpu")
 
@@ -119,6 +120,20 @@ def test_the_truth_costs_nothing_whatever_the_noisy_depth_was_made_from(own_shar
     )
     assert knows < 1e-6
     assert guesses > 0.1
+
+
+def test_attention_to_an_empty_prompt_is_skipped_and_nothing_else_changes():
+    torch.manual_seed(3)
+    unet = new_unet().eval()
+    views, at, prompts = torch.randn(2, 8, 24, 32), torch.tensor([999, 300]), torch.zeros(2, 2, PROMPT_WIDTH)
+    kept = unet(views, at, encoder_hidden_states=prompts).sample
+    taught = list(unet.parameters())
+    kept.square().mean().backward()
+    moves = [parameter.grad is not None and bool(parameter.grad.any()) for parameter in taught]
+    unet.zero_grad()
+    attend_to_empty_prompt(unet)
+    torch.testing.assert_close(unet(views, at, encoder_hidden_states=prompts).sample, kept)
+    assert moves == [parameter.requires_grad for parameter in taught]
 
 
 def test_second_estimates_are_made_from_first_ones_at_timesteps_between():
