@@ -125,6 +125,9 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
         "--own-share", type=float, default=0.8, help="share of the others that start from the network's own estimate"
     )
     unet.add_argument(
+        "--second-share", type=float, default=0.0, help="share of those that start from its second estimate"
+    )
+    unet.add_argument(
         "--robust", type=float, default=0.2, help="errors above this count by their length, not their square (0: none)"
     )
     unet.add_argument(
@@ -219,6 +222,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         multi_share=arguments.multi_share,
         terminal_share=arguments.terminal_share,
         own_share=arguments.own_share,
+        second_share=arguments.second_share,
         robust=arguments.robust,
         aligned=arguments.aligned,
     )

@@ -43,8 +43,8 @@ UNET_STAGES = (
     Stage(128, 0.94, 48, {"train": 4, "small": 4, "tiny": 1}),
     Stage(RESOLUTION, 1.0, 16, {"train": 2, "small": 1}),
 )
-TUNING = replace(FROM_NOTHING, own_share=0.9, aligned=6.0)
-TUNING_BATCH, TUNING_VARIANTS = 32, 2
+TUNING = replace(FROM_NOTHING, own_share=1.0, second_share=0.5, aligned=8.0)
+TUNING_BATCH, TUNING_VARIANTS = 32, 3
 # their scenes are numbered from here: no name occurs twice
 FIRST_SMALL, FIRST_TINY, FIRST_SHARP = 100_000, 300_000, 700_000
 
@@ -65,12 +65,12 @@ class DemoPlan:
     scenes: int = 500
     small_scenes: int = 900
     tiny_scenes: int = 3200
-    sharp_scenes: int = 2300
+    sharp_scenes: int = 2900
     tests: int = 20
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 16_000
-    tuning_steps: int = 6000
+    tuning_steps: int = 10_000
     decoder_steps: int = 500
     workers: int = 2
 
