@@ -20,8 +20,8 @@ from .latents import LatentBatch
 from .recipe import predict
 
 WANTED = 0.96  # share of the sky that should come out far
-# finite depth under a sky ends at 0.9: more would lift it to 0.94, from where on geometry/sky.py takes it for sky
-SCALES = (1.0, 1.01, 1.02, 1.03, 1.04)
+# finite depth under a sky ends at 0.9: much more would lift it far beyond 0.94, where geometry/sky.py looks for a sky
+SCALES = (1.0, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07)
 BATCHES, STEPS = 24, 4
 
 
