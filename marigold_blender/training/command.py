@@ -98,7 +98,12 @@ def _add_training(stages: argparse._SubParsersAction) -> None:
     decoder.set_defaults(run_stage=_decoder, steps=600)
     encode = stages.add_parser("encode", help="encode training views with the VAE, once")
     encode.add_argument("data", type=Path, help="a scene data set; pictures added later are encoded by running again")
-    encode.add_argument("--variants", type=int, default=4, help="views of each picture (default: %(default)s)")
+    encode.add_argument(
+        "--variants",
+        type=int,
+        default=4,
+        help="views of each picture: the whole, a crop, a tilted one, a crop, and so on (default: %(default)s)",
+    )
     encode.add_argument(
         "--enlarge",
         type=int,
