@@ -47,7 +47,7 @@ class _EmptyPromptAttention:
             layer(hidden_states).view(count, tokens, attention.heads, -1).transpose(1, 2)
             for layer in (attention.to_q, attention.to_k, attention.to_v)
         )
-        if hidden_states.device.type == "cpu":  # the fused kernel's backward takes twice as long for narrow heads
+        if hidden_states.device.type == "cpu":  # both ways for 16 views: 64 tokens 2 ms (fused: 16), 256 tokens 53 (62)
             weights = torch.softmax(query * attention.scale @ key.mT, -1)
             mixed = weights.to(value.dtype) @ value
         else:
