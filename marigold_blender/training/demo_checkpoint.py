@@ -11,6 +11,7 @@ from typing import Any
 
 from ..settings import EstimateSettings
 from .data_sets import open_data_set
+from .demo_plan import DemoPlan
 from .diffusion import FROM_NOTHING
 from .evaluate import evaluate_model
 from .model_card import write_model_card
@@ -47,32 +48,6 @@ TUNING = replace(FROM_NOTHING, terminal_share=0.45, own_share=1.0, second_share=
 TUNING_BATCH, TUNING_VARIANTS = 32, 3
 # their scenes are numbered from here: no name occurs twice
 FIRST_SMALL, FIRST_TINY, FIRST_SHARP = 100_000, 300_000, 700_000
-
-
-@dataclass(frozen=True)
-class DemoPlan:
-    """How much of everything goes into a demo checkpoint.
-
-    Attributes:
-        folder: data in `data/`, networks in `runs/`; both go on where they were stopped.
-        scenes: training scenes of each family (four pictures each).
-        small_scenes, tiny_scenes: more of them in small pictures (three each) and in tiny ones (two each).
-        sharp_scenes: and in pictures of the checkpoint's own size (two each), for the stage that tunes it.
-        tests: pictures of each family of the two test sets.
-    """
-
-    folder: Path
-    scenes: int = 500
-    small_scenes: int = 900
-    tiny_scenes: int = 3200
-    sharp_scenes: int = 2900
-    tests: int = 20
-    held_out_tests: int = 110
-    vae_steps: int = 2000
-    unet_steps: int = 16_000
-    tuning_steps: int = 10_000
-    decoder_steps: int = 500
-    workers: int = 2
 
 
 def make_demo_checkpoint(plan: DemoPlan, say: Callable[[str], None]) -> Path:

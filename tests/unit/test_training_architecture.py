@@ -14,6 +14,8 @@ NO_TORCH = {
     "__main__.py",
     "blend_request.py",
     "command.py",
+    "demo_command.py",
+    "demo_plan.py",
     "evaluate_command.py",
     "render.py",
     "textures.py",
