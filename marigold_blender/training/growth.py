@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Puts a level of twice the resolution around a trained U-Net, so that large views cost little more than small ones.
+"""Enlarges a trained U-Net without losing what it knows: by layers, or by a level of twice the resolution around it.
+
+A network that errs on the pictures it learnt from is too small for them. A second layer at the level of a sixteenth of
+the picture's size costs a fifth more time, begins as no change at all, and is trained on with the rest.
 
 A small U-Net that learnt the layout of pictures on small views reads large ones badly: everything is twice as large as
 what it knows, and each of its levels costs four times as much. Grown, its old levels see the large view at the size
@@ -8,6 +11,7 @@ that they know, and the new one adds detail (progressive growing: Karras et al. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import torch
@@ -16,9 +20,31 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch.nn import functional
 
 from .latents import LatentBatch
+from .unet import DEEPER
 
 FIT_BATCHES = 24
 RIDGE = 1e-4
+
+
+@torch.no_grad()
+def deepen_unet(shallow: UNet2DConditionModel, deep: UNet2DConditionModel) -> None:
+    """Give `deep` the weights of `shallow`, and let the layers that it has more of pass through what they get.
+
+    Args:
+        shallow: `new_unet()`.
+        deep: `new_unet(deep=True)`; is changed.
+    """
+    down, up = len(shallow.down_blocks) - 1 - DEEPER, DEEPER
+    # on the way up the second of now three layers is the new one: the first takes the width of the level below, the
+    # last the skip connection of the level above
+    last_layer = re.compile(rf"^(up_blocks\.{up}\.(?:resnets|attentions))\.1\.")
+    state = {last_layer.sub(r"\1.2.", name): value for name, value in shallow.state_dict().items()}
+    deep.load_state_dict(state, strict=False)
+    for block in (deep.down_blocks[down], deep.up_blocks[up]):
+        _pass_through(block.resnets[1])
+        attention = block.attentions[1]
+        attention.proj_out.weight.zero_()
+        attention.proj_out.bias.zero_()
 
 
 def grow_unet(small: UNet2DConditionModel, large: UNet2DConditionModel, views: Callable[[int], LatentBatch]) -> None:

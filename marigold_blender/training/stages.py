@@ -16,12 +16,12 @@ from .data_sets import open_data_set
 from .decoder import train_decoder
 from .diffusion import DiffusionSettings
 from .far_end import calibrate_far_end
-from .growth import grow_unet
+from .growth import deepen_unet, grow_unet
 from .latents import CachedLatents, encode_data_set
 from .loop import LoopSettings, Turn
 from .model_folder import replace_folder, write_demo_folder
 from .recipe import empty_prompt, train_unet
-from .unet import LARGE_VIEWS, PROMPT_WIDTH, SMALL_VIEWS, new_unet
+from .unet import DEEPER, LARGE_VIEWS, PROMPT_WIDTH, SMALL_VIEWS, new_unet
 from .vae import train_vae
 
 RESOLUTION = 256
@@ -76,7 +76,8 @@ def run_unet(
             larger ones.
         until: step to end at for now.
         grows: name of a finished run on views of half the size: its U-Net gains a level and is trained on from there.
-        tunes: name of a finished run whose averaged weights are trained on, at a low rate that falls from the start.
+        tunes: name of a finished run whose averaged weights are trained on, at a low rate that falls from the start,
+            with a second layer at the lowest level but one.
     """
     torch.manual_seed(2024)
     latents = CachedLatents(latents_folder(run, resolution), batch)
@@ -94,13 +95,21 @@ def run_unet(
             grow_unet(small, unet, lambda i: latents(_turn(i)))
     if tunes:
         settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0)
-        unet = averaged_unet(run, tunes, TUNING_DROPOUT).train()
+        unet = _deepened(averaged_unet(run, tunes, TUNING_DROPOUT), TUNING_DROPOUT).train()
     attend_to_empty_prompt(unet)
     vae = load_vae(run)
     prompt = empty_prompt(PROMPT_WIDTH)
     shown = latents(_turn(0)).first(6)
     train_unet(unet, vae, prompt, latents, settings, diffusion, run / name, report, shown)
     run_pack(run, name, run / name / "checkpoint", resolution)
+
+
+def _deepened(unet: UNet2DConditionModel, dropout: float) -> UNet2DConditionModel:
+    if unet.config.layers_per_block != 1:
+        return unet
+    deep = new_unet(tuple(unet.config.block_out_channels), dropout, deep=True)
+    deepen_unet(unet, deep)
+    return deep
 
 
 def run_far_end(run: Path, name: str, resolution: int = RESOLUTION) -> float:
@@ -148,7 +157,9 @@ def averaged_unet(run: Path, name: str, dropout: float = 0.0) -> UNet2DCondition
     state = torch.load(path, map_location="cpu", weights_only=True)["average"]
     lowest = len(SMALL_VIEWS) - 1
     grown = any(key.startswith(f"down_blocks.{lowest + 1}.") for key in state)
-    unet = new_unet(LARGE_VIEWS if grown else SMALL_VIEWS, dropout)
+    deeper = f"down_blocks.{lowest + grown - DEEPER}.resnets.1."
+    deep = any(key.startswith(deeper) for key in state)
+    unet = new_unet(LARGE_VIEWS if grown else SMALL_VIEWS, dropout, deep)
     unet.load_state_dict(state)
     return unet.eval()
 

@@ -16,16 +16,21 @@ PROMPT_WIDTH = 32  # of the demo's text embedding, which is all zeros
 SMALL_VIEWS = (32, 80, 144, 192)
 LARGE_VIEWS = (32, *SMALL_VIEWS)  # what `grow_unet` makes of it
 WITH_ATTENTION = 2  # levels, from the lowest
+DEEPER = 1  # of them, counted from the lowest as 0: the level that `deepen_unet` gives a second layer
 
 
-def new_unet(channels: tuple[int, ...] = SMALL_VIEWS, dropout: float = 0.1) -> UNet2DConditionModel:
+def new_unet(channels: tuple[int, ...] = SMALL_VIEWS, dropout: float = 0.1, deep: bool = False) -> UNet2DConditionModel:
     """The demo's U-Net: thin at full latent size, attention on the two lowest levels.
 
     Args:
         channels: of each level, from full latent size down.
         dropout: while it trains. Without it the error on training pictures falls far below that on new ones.
+        deep: two layers instead of one at the lowest level but one (`deepen_unet`).
     """
     plain = len(channels) - WITH_ATTENTION
+    layers = [1] * len(channels)
+    if deep:
+        layers[-1 - DEEPER] = 2
     return UNet2DConditionModel(
         sample_size=64,
         in_channels=8,
@@ -33,7 +38,7 @@ def new_unet(channels: tuple[int, ...] = SMALL_VIEWS, dropout: float = 0.1) -> U
         block_out_channels=channels,
         down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * WITH_ATTENTION,
         up_block_types=("CrossAttnUpBlock2D",) * WITH_ATTENTION + ("UpBlock2D",) * plain,
-        layers_per_block=1,
+        layers_per_block=layers if deep else 1,
         cross_attention_dim=PROMPT_WIDTH,
         attention_head_dim=8,
         dropout=dropout,

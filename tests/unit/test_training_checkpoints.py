@@ -14,6 +14,7 @@ from marigold_blender.training.decoder import train_decoder
 from marigold_blender.training.diffusion import DiffusionSettings
 from marigold_blender.training.far_end import SCALES
 from marigold_blender.training.finetune import FineTune, fine_tune
+from marigold_blender.training.growth import deepen_unet
 from marigold_blender.training.latents import CachedLatents, encode_data_set
 from marigold_blender.training.loop import LoopSettings, Turn
 from marigold_blender.training.scene_files import write_view
@@ -26,6 +27,7 @@ from marigold_blender.training.stages import (
     run_unet,
     run_vae,
 )
+from marigold_blender.training.unet import new_unet
 from marigold_blender.training.vae import new_vae
 from marigold_blender.training.vae_start import start_from_pooling
 
@@ -74,8 +76,17 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
         (file,) = (tmp_path / "packed" / network).glob("*.safetensors")
         assert file.stat().st_size > 1e6
     run_unet(run, 2, 2, silent, DiffusionSettings(terminal_share=1, aligned=1), "tuned", tunes="unet", until=1)
-    before, tuned = (averaged_unet(run, name).state_dict() for name in ("unet", "tuned"))
-    apart = max(float((tuned[name] - before[name]).abs().max()) for name in before)
+    before, tuned = (averaged_unet(run, name) for name in ("unet", "tuned"))
+    deepened = new_unet(deep=True)
+    deepen_unet(before, deepened)
+    new_layers = tuple(
+        f"{block}.{kind}.1." for block in ("down_blocks.2", "up_blocks.1") for kind in ("resnets", "attentions")
+    )
+    before, tuned = deepened.state_dict(), tuned.state_dict()
+    assert before.keys() == tuned.keys()
+    old = [name for name in before if not name.startswith(new_layers)]
+    assert len(old) < len(before)
+    apart = max(float((tuned[name] - before[name]).abs().max()) for name in old)
     assert 0 < apart < 0.01  # one step from the finished weights
     scale = run_far_end(run, "tuned")  # two steps of training know no sky
     assert scale == SCALES[-1]

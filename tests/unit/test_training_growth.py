@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A U-Net that gains a level for large views starts as what it was on small ones."""
+"""A U-Net that gains layers, or a level for large views, starts as what it was."""
 
 import torch
 from torch.nn import functional
 
-from marigold_blender.training.growth import grow_unet
+from marigold_blender.training.growth import deepen_unet, grow_unet
 from marigold_blender.training.latents import LatentBatch
 from marigold_blender.training.unet import PROMPT_WIDTH, new_unet
 
@@ -37,3 +37,22 @@ def test_a_grown_unet_answers_large_views_as_the_small_one_does_their_halves():
     grown, alone = (unet(full, 999, encoder_hidden_states=prompt).sample for unet in (large, small))
     assert grown.shape == views.depth.shape
     assert relative_error(grown, wanted) < 0.5 * relative_error(alone, wanted)
+
+
+def test_a_deepened_unet_starts_as_it_was_and_learns_with_its_new_layers():
+    torch.manual_seed(0)
+    shallow, deep = new_unet().eval(), new_unet(deep=True).eval()
+    deepen_unet(shallow, deep)
+    views = torch.randn(2, 8, 32, 48)
+    prompt = torch.zeros(2, 2, PROMPT_WIDTH)
+    before, after = (unet(views, 499, encoder_hidden_states=prompt).sample for unet in (shallow, deep))
+    assert torch.equal(before, after)
+    after.square().mean().backward()
+    new = {
+        name: value.grad
+        for name, value in deep.named_parameters()
+        if name.endswith((".conv2.weight", ".proj_out.weight")) and not value.any()
+    }
+    assert len(new) == 4  # a residual block and an attention on the way down, and on the way up
+    assert all(gradient.abs().max() > 0 for gradient in new.values())
+    assert sum(value.numel() for value in deep.parameters()) * 2 < 27e6  # bytes of fp16; the folder may have 30 MB
