@@ -18,10 +18,10 @@ from .latents import LatentBatch
 
 FIT_BATCHES = 8
 RIDGE = 1e-6
-RELATIVE = 0.25  # weight of the relative error, which is several times as large as that of the range
+RELATIVE = 0.15  # weight of the relative error, which is several times as large as that of the range
 NEAREST = 0.05  # of the range: nearer than this, relative errors count no more than here
 SKY = 2.5  # weight of sky that is not far, and of finite depth that reaches into it
-PLAIN = 0.5  # weight of the error without alignment: the depth of [-1, 1] must not drift away
+PLAIN = 0.35  # weight of the error without alignment: the depth of [-1, 1] must not drift away
 SKY_FROM = 0.97  # of [-1, 1]
 FEWEST = 200  # finite latents that a scale can be fitted to
 

@@ -43,6 +43,7 @@ class LoopSettings:
         until: end here for now, on the schedule of `steps` (0: at `steps`).
         accumulate: micro-batches a step.
         ema: decay of the averaged weights (0: none).
+        dropout_ends: share of the steps over which the network's dropout falls to nothing (0: it stays as it is).
         save_every_s: seconds between checkpoints.
     """
 
@@ -58,6 +59,7 @@ class LoopSettings:
     ema: float = 0.999
     weight_decay: float = 0.01
     clip: float = 1.0
+    dropout_ends: float = 0.0
     precision: Precision = "no"
     seed: int = 2024
     save_every_s: float = 300.0
@@ -114,9 +116,12 @@ def train(
     first = _resume(folder, network, average, optimiser)
     average.to(accelerator.device)
     network, optimiser = accelerator.prepare(network, optimiser)
+    dropouts = [(module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)]
     losses: list[float] = []
     saved = time.monotonic()
     for step in range(first, settings.until or settings.steps):
+        for module, rate in dropouts:
+            module.p = rate * dropout_left(settings, step)
         value = _take_step(accelerator, network, optimiser, loss, settings, step, stop)
         plain = accelerator.unwrap_model(network)
         stopped = value is None  # within this step, which is taken anew when the run goes on
@@ -195,6 +200,13 @@ def learning_rate(settings: LoopSettings, step: int) -> float:
         return settings.learning_rate * rise * 0.01 ** min(1.0, step / settings.decay_steps)
     left = (settings.steps - step) / max(settings.cooldown * settings.steps, 1)
     return settings.learning_rate * rise * min(1.0, max(left, 0.02))
+
+
+def dropout_left(settings: LoopSettings, step: int) -> float:
+    """The share of the network's dropout that a step has."""
+    if not settings.dropout_ends:
+        return 1.0
+    return max(0.0, 1 - step / (settings.dropout_ends * settings.steps))
 
 
 def save_state(

@@ -94,7 +94,7 @@ def run_unet(
                 raise MarigoldError("bad_input", f"The run “{grows}” has grown already; name one that has not.")
             grow_unet(small, unet, lambda i: latents(_turn(i)))
     if tunes:
-        settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0)
+        settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0, dropout_ends=0.8)
         unet = _deepened(averaged_unet(run, tunes, TUNING_DROPOUT), TUNING_DROPOUT).train()
     attend_to_empty_prompt(unet)
     vae = load_vae(run)
