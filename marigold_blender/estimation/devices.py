@@ -19,7 +19,7 @@ import torch
 from ..errors import MarigoldError
 
 MAX_BATCH = 16
-# Parameters of a U-Net from which 16 bits halve its time; the demo's 11 million are quick in 32, and exact everywhere.
+# Parameters of a U-Net from which 16 bits halve its time; the demo's 13 million are quick in 32, and exact everywhere.
 WORTH_16_BITS = 100_000_000
 # A batch may take this share of the memory that is free: on a CPU larger batches win little and the user's other
 # programs live in the same memory.

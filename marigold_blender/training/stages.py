@@ -28,6 +28,7 @@ RESOLUTION = 256
 STEPS = 4
 TUNING_DROPOUT = 0.05  # half of that before: it sees each picture a few times only
 TUNING_RATE = 5e-4  # a fourth of what the weights were made with: more would forget pictures that it does not see
+TUNING_CUTS = 0.4  # share of its batches that are cut to sizes between those of views
 Losses = Callable[[int, int, float], None]
 
 
@@ -80,7 +81,7 @@ def run_unet(
             with a second layer at the lowest level but one.
     """
     torch.manual_seed(2024)
-    latents = CachedLatents(latents_folder(run, resolution), batch)
+    latents = CachedLatents(latents_folder(run, resolution), batch, cut_share=TUNING_CUTS if tunes else 0.0)
     settings = LoopSettings(
         steps=steps, learning_rate=2e-3, optimiser="muon", cooldown=0.6, ema=0.998, precision="auto", until=until
     )

@@ -138,6 +138,34 @@ def test_views_that_an_older_version_encoded_are_refused(tmp_path):
         CachedLatents(tmp_path, 1)
 
 
+@pytest.mark.parametrize("shape", [(48, 64), (64, 48), (56, 56)])
+def test_cut_views_have_every_size_between_those_of_views_and_stay_aligned(tmp_path, shape):
+    height, width = shape
+    place = np.arange(height * width, dtype=np.float32).reshape(shape)
+    rows, columns = np.divmod(place, width)
+    four = np.stack([rows, columns, rows, columns]).astype(np.float16)
+    even = (place % 2 == 0)[None]
+    code = ((rows + columns) / 64).astype(np.float16)
+    np.savez(tmp_path / "a.0.npz", image=four, depth=-four, valid=even, code=code, nearest=1.0, has_sky=False)
+    latents = CachedLatents(tmp_path, 2, cut_share=1.0)
+    kept, starts = set(), set()
+    for step in range(200):
+        batch = latents(Turn(0, step, 0, 0, torch.device("cpu")))
+        down, across = batch.image[0, 0], batch.image[0, 1]
+        assert batch.image.shape[2:] == batch.depth.shape[2:] == batch.valid.shape[2:] == batch.truth.code.shape[1:]
+        assert torch.equal(batch.depth, -batch.image)
+        torch.testing.assert_close(batch.truth.code[0], (down + across) / 64, atol=1e-3, rtol=0)
+        assert torch.equal(batch.valid[0, 0], (down * width + across) % 2 == 0)
+        rows_left, columns_left = batch.image.shape[2:]
+        assert (rows_left if height > width else columns_left) == (height if height > width else width)
+        kept.add(columns_left if height > width else rows_left)
+        starts.add(float((across if height > width else down).min()))
+    assert kept == set(range(min(shape) - 7, min(shape)))
+    assert {0.0, 7.0} <= starts
+    whole = CachedLatents(tmp_path, 2)(Turn(0, 0, 0, 0, torch.device("cpu")))
+    assert whole.image.shape[2:] == shape
+
+
 def test_the_vae_starts_as_a_pooling_of_colour():
     vae = new_vae()
     start_from_pooling(vae)
