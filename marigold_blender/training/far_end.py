@@ -21,7 +21,7 @@ from .recipe import predict
 
 WANTED = 0.96  # share of the sky that should come out far
 # finite depth under a sky ends at 0.9: much more would lift it far beyond 0.94, where geometry/sky.py looks for a sky
-SCALES = (1.0, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07)
+SCALES = (1.0, 1.01, 1.02, 1.03, 1.04, 1.05)
 BATCHES, STEPS = 24, 4
 
 
