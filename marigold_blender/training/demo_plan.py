@@ -28,6 +28,6 @@ class DemoPlan:
     held_out_tests: int = 110
     vae_steps: int = 2000
     unet_steps: int = 16_000
-    tuning_steps: int = 10_000
+    tuning_steps: int = 13_000
     decoder_steps: int = 500
     workers: int = 2
