@@ -88,12 +88,13 @@ def run_unet(
     unet = new_unet()
     if grows:
         settings = replace(settings, learning_rate=1e-3, warmup=50, cooldown=1.0, ema=0.995)
-        unet = new_unet(LARGE_VIEWS, dropout=0.0)
-        if not (run / name / "state.pt").exists():  # else its weights are loaded
-            small = averaged_unet(run, grows)
-            if len(small.config.block_out_channels) != len(SMALL_VIEWS):
+        goes_on = (run / name / "state.pt").exists()  # its own weights are loaded then
+        source = averaged_unet(run, name if goes_on else grows)
+        unet = new_unet(LARGE_VIEWS, dropout=0.0, deep=_is_deep(source))
+        if not goes_on:
+            if len(source.config.block_out_channels) != len(SMALL_VIEWS):
                 raise MarigoldError("bad_input", f"The run “{grows}” has grown already; name one that has not.")
-            grow_unet(small, unet, lambda i: latents(_turn(i)))
+            grow_unet(source, unet, lambda i: latents(_turn(i)))
     if tunes:
         settings = replace(settings, learning_rate=TUNING_RATE, warmup=50, cooldown=1.0, dropout_ends=0.8)
         unet = _deepened(averaged_unet(run, tunes, TUNING_DROPOUT), TUNING_DROPOUT).train()
@@ -105,8 +106,12 @@ def run_unet(
     run_pack(run, name, run / name / "checkpoint", resolution)
 
 
+def _is_deep(unet: UNet2DConditionModel) -> bool:
+    return unet.config.layers_per_block != 1
+
+
 def _deepened(unet: UNet2DConditionModel, dropout: float) -> UNet2DConditionModel:
-    if unet.config.layers_per_block != 1:
+    if _is_deep(unet):
         return unet
     deep = new_unet(tuple(unet.config.block_out_channels), dropout, deep=True)
     deepen_unet(unet, deep)

@@ -95,10 +95,11 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
     with torch.no_grad():
         before_and_after = [vae.decode(latent).sample for vae in (polished, scaled)]
     torch.testing.assert_close(before_and_after[1], (before_and_after[0] + 1) * scale - 1, atol=1e-4, rtol=1e-4)
-    run_unet(run, 1, 2, silent, DiffusionSettings(), "grown", grows="unet")
+    run_unet(run, 1, 2, silent, DiffusionSettings(), "grown", grows="tuned")
     grown = MarigoldDepthPipeline.from_pretrained(run / "grown/checkpoint", dtype=torch.float32)
     grown.set_progress_bar_config(disable=True)
     assert len(grown.unet.config.block_out_channels) == len(pipe.unet.config.block_out_channels) + 1
+    assert grown.unet.config.layers_per_block == [1, 1, 1, 2, 1]  # as deep as what it was tuned to
     assert np.isfinite(grown(np.zeros((48, 64, 3), np.uint8), num_inference_steps=1).prediction).all()
     with pytest.raises(MarigoldError, match="has grown already"):
         run_unet(run, 1, 2, silent, DiffusionSettings(), "twice", grows="grown")
