@@ -55,7 +55,10 @@ def add_arguments(stages: argparse._SubParsersAction) -> None:
         "--grow", default="", metavar="NAME", help="start from this finished run on half the resolution, a level added"
     )
     start.add_argument(
-        "--tune", default="", metavar="NAME", help="train this finished run's weights on, at a low rate that falls"
+        "--tune",
+        default="",
+        metavar="NAME",
+        help="train this finished run's weights on, at a low rate that falls and with a second layer",
     )
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
