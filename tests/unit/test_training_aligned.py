@@ -3,10 +3,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from marigold_blender.training.aligned import PLAIN, SKY, aligned_loss, fit_readout
+from marigold_blender.training.aligned import NEAREST, PLAIN, RELATIVE, SKY, aligned_loss, fit_readout
 from marigold_blender.training.diffusion import DiffusionSettings, diffusion_loss, new_scheduler
 from marigold_blender.training.latents import LatentBatch, ViewTruth
 from marigold_blender.training.loop import Turn
@@ -58,6 +59,10 @@ def test_errors_of_near_things_count_more_the_nearer_they_are():
     wrong[:4] += 0.4
     close, far = (lost(wrong, one_view(ramp(), nearest)) for nearest in (0.05, 20.0))
     assert close > 1.5 * far
+    seen, unit = wrong.clamp(-1, 1).flatten().numpy(), (ramp().flatten().numpy() + 1) / 2
+    error = abs(np.clip(np.polyval(np.polyfit(seen, unit, 1), seen), 0, 1) - unit)
+    apart = (error / np.maximum(unit + 0.05, NEAREST) - error / (unit + 20.0)).mean()
+    assert close - far == pytest.approx(RELATIVE * apart, rel=0.02)
 
 
 def test_sky_has_to_be_far_and_is_left_out_of_the_alignment():
