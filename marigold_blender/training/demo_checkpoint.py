@@ -44,7 +44,15 @@ UNET_STAGES = (
     Stage(128, 0.94, 48, {"train": 4, "small": 4, "tiny": 1}),
     Stage(RESOLUTION, 1.0, 16, {"train": 2, "small": 1}),
 )
-TUNING = replace(FROM_NOTHING, terminal_share=0.45, own_share=1.0, second_share=0.5, aligned=8.0)
+TUNING = replace(
+    FROM_NOTHING,
+    multi_share=0.25,
+    terminal_share=0.4,
+    inference_share=0.6,
+    own_share=1.0,
+    second_share=0.35,
+    aligned=8.0,
+)
 TUNING_BATCH, TUNING_VARIANTS = 32, 3
 # their scenes are numbered from here: no name occurs twice
 FIRST_SMALL, FIRST_TINY, FIRST_SHARP = 100_000, 300_000, 700_000

@@ -64,6 +64,12 @@ def add_arguments(stages: argparse._SubParsersAction) -> None:
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
     unet.add_argument("--terminal-share", type=float, default=0.7, help="share of views at the last timestep")
     unet.add_argument(
+        "--inference-share",
+        type=float,
+        default=0.0,
+        help="share of the others at the later timesteps of four steps (default: %(default)s)",
+    )
+    unet.add_argument(
         "--own-share", type=float, default=0.8, help="share of the others that start from the network's own estimate"
     )
     unet.add_argument(
@@ -141,6 +147,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         noise_strength=arguments.noise_strength,
         multi_share=arguments.multi_share,
         terminal_share=arguments.terminal_share,
+        inference_share=arguments.inference_share,
         own_share=arguments.own_share,
         second_share=arguments.second_share,
         robust=arguments.robust,

@@ -23,6 +23,8 @@ class DiffusionSettings:
         noise_strength: of multi-resolution noise; 0 is plain noise.
         multi_share: share of batches with multi-resolution noise; the rest is plain, as at inference.
         terminal_share: share of views trained at the last timestep, where every estimate starts; 0 as in the paper.
+        inference_share: share of the other views at the timesteps after the first of INFERENCE_STEPS steps; 0 as in the
+            paper.
         own_share: share of the other views whose noisy depth is made of the network's own first estimate instead of the
             truth, 0 as in the paper. So the later steps learn to mend what the first one gets wrong, as they must at
             inference; else a small network trusts it and sharpens its errors (DDP's self-aligned denoising, Ji 2023).
@@ -40,12 +42,15 @@ class DiffusionSettings:
     noise_strength: float = 0.9
     multi_share: float = 1.0
     terminal_share: float = 0.0
+    inference_share: float = 0.0
     own_share: float = 0.0
     second_share: float = 0.0
     coarse: tuple[int, ...] = ()
     robust: float = 0.0
     aligned: float = 0.0
 
+
+INFERENCE_STEPS = 4  # a demo checkpoint's default
 
 FROM_NOTHING = DiffusionSettings(  # what the demo is trained with
     multi_share=0.5, terminal_share=0.7, own_share=0.8, coarse=(2, 4, 8, 16), robust=0.2
@@ -86,6 +91,11 @@ def diffusion_loss(
     generator = torch.Generator("cpu").manual_seed(int(rng.integers(2**62)))
     count, steps = len(batch.image), scheduler.config.num_train_timesteps
     timesteps = torch.randint(0, steps, (count,), generator=generator)  # [B]
+    if settings.inference_share:
+        later = torch.arange(1, INFERENCE_STEPS) * steps // INFERENCE_STEPS - 1  # [249, 499, 749]
+        at_inference = torch.rand(count, generator=generator) < settings.inference_share
+        drawn = later[torch.randint(0, len(later), (count,), generator=generator)]
+        timesteps = torch.where(at_inference, drawn, timesteps)
     timesteps[torch.rand(count, generator=generator) < settings.terminal_share] = steps - 1
     if settings.noise_strength and rng.random() < settings.multi_share:
         noise = multi_resolution_noise(batch.depth.shape, settings.noise_strength * timesteps / steps, generator)
@@ -95,6 +105,8 @@ def diffusion_loss(
     noise, timesteps, own = noise.to(turn.device), timesteps.to(turn.device), own.to(turn.device)
     prompts = prompt.to(turn.device).expand(count, -1, -1)
     own &= timesteps < steps - 1
+    if batch.estimate is not None:
+        noise = torch.where(own.view(-1, 1, 1, 1), batch.estimate.noise, noise)
     start = batch.depth
     if own.any():
         second = own & (torch.rand(count, generator=generator) < settings.second_share).to(turn.device)
@@ -130,6 +142,8 @@ def _own_estimates(
 ) -> torch.Tensor:
     """The batch's depth latents, replaced by what the network itself estimates, as DDIM's later steps meet it.
 
+    Estimates that come with the batch are taken instead of its own first ones.
+
     Args:
         own: [B] bool, the views that are replaced, by the estimate from pure noise.
         second: [B] bool, those of them whose estimate is made anew from the first under noise at a timestep
@@ -141,7 +155,11 @@ def _own_estimates(
     depth = batch.depth.clone()  # nothing of the truth is left in it at the last timestep
     last = scheduler.config.num_train_timesteps - 1
     earlier = timesteps + ((last - timesteps) * between).long()
-    for chosen, at in ((own, torch.full_like(timesteps, last)), (second, earlier)):
+    passes = [(own, torch.full_like(timesteps, last)), (second, earlier)]
+    if batch.estimate is not None:
+        depth[own] = batch.estimate.depth[own]
+        passes = passes[1:]
+    for chosen, at in passes:
         if chosen.any():
             noisy = scheduler.add_noise(depth[chosen], noise[chosen], at[chosen])
             views = torch.cat([batch.image[chosen], noisy], 1)

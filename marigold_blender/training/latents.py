@@ -23,6 +23,7 @@ from ..estimation.devices import has_bfloat16
 from .dataset import SampleFile
 from .depth_range import Sky
 from .loop import Turn
+from .noise import seeded_noise
 from .scene_files import write_whole
 from .views import Shows, TrainingView, training_view
 
@@ -42,6 +43,14 @@ class ViewTruth:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """Depth latents that a network made of views it had not seen, and the noise they came from: both [B, 4, h, w]."""
+
+    depth: torch.Tensor
+    noise: torch.Tensor
+
+
+@dataclass(frozen=True)
 class LatentBatch:
     """Views as the U-Net sees them: image and depth [B, 4, h, w] times the scaling factor; valid [B, 1, h, w]."""
 
@@ -49,6 +58,7 @@ class LatentBatch:
     depth: torch.Tensor
     valid: torch.Tensor
     truth: ViewTruth | None = None
+    estimate: Estimate | None = None
 
     def first(self, count: int) -> LatentBatch:
         return LatentBatch(self.image[:count], self.depth[:count], self.valid[:count])
@@ -158,6 +168,7 @@ class CachedLatents:
         cut_share: share of the batches that lose one to seven lines of latents along the short edge. Views' edges are
             multiples of eight latents, those of photographs are not: a U-Net that has never seen such was a tenth worse
             on pictures of 256 x 153 than on the same ones stretched to 256 x 160.
+        estimates: a folder that `estimate_views` filled from the same cache; batches come with its estimates.
     """
 
     def __init__(
@@ -166,6 +177,7 @@ class CachedLatents:
         batch: int,
         skip: Callable[[str], bool] = lambda name: False,
         cut_share: float = 0.0,
+        estimates: Path | None = None,
     ) -> None:
         self.batch, self.cut_share = batch, cut_share
         groups: dict[tuple[int, ...], list[tuple[np.ndarray, ...]]] = {}
@@ -177,6 +189,8 @@ class CachedLatents:
                             "bad_input", f"{folder} was encoded by an older version; remove it and encode anew."
                         )
                     parts = tuple(view[name] for name in PARTS)
+                    if estimates:
+                        parts += _estimate(estimates / path.name)
                     groups.setdefault(parts[0].shape, []).append(parts)
         self.groups = list(groups.values())
         if not self.groups:
@@ -190,12 +204,26 @@ class CachedLatents:
         chosen = [group[i] for i in rng.integers(0, len(group), self.batch)]
         parts = [torch.from_numpy(np.stack(part)).to(turn.device) for part in zip(*chosen, strict=True)]
         mirrored = torch.from_numpy(rng.random(self.batch) < 0.5).to(turn.device)
-        image, depth, valid, code = (
-            torch.where(mirrored.view(-1, *[1] * (part.ndim - 1)), part.flip(-1), part) for part in parts[:4]
-        )
+        maps, (nearest, has_sky, *estimate) = parts[:4], parts[4:]
+        if estimate:
+            noise = [seeded_noise(int(seed), maps[0].shape[1:]) for seed in estimate[1]]
+            maps = [*maps, estimate[0], torch.stack(noise).to(turn.device)]
+        maps = [torch.where(mirrored.view(-1, *[1] * (part.ndim - 1)), part.flip(-1), part) for part in maps]
         if self.cut_share and rng.random() < self.cut_share:
-            image, depth, valid, code = _cut_short_edge((image, depth, valid, code), rng)
-        return LatentBatch(image.float(), depth.float(), valid, ViewTruth(code.float(), *parts[4:]))
+            maps = _cut_short_edge(maps, rng)
+        image, depth, valid, code, *own = maps
+        truth = ViewTruth(code.float(), nearest, has_sky)
+        return LatentBatch(
+            image.float(), depth.float(), valid, truth, Estimate(own[0].float(), own[1]) if own else None
+        )
+
+
+def _estimate(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A view's estimated depth latents [4, h, w] and the seed of the noise that they came from."""
+    if not path.exists():
+        raise MarigoldError("bad_input", f"The view {path.name} has no estimate in {path.parent}; make them first.")
+    with np.load(path) as kept:
+        return kept["depth"], kept["seed"]
 
 
 def _cut_short_edge(maps: Sequence[torch.Tensor], rng: np.random.Generator) -> list[torch.Tensor]:

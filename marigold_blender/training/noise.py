@@ -32,3 +32,8 @@ def multi_resolution_noise(shape: torch.Size, strength: torch.Tensor, generator:
         if h == 1 or w == 1:
             break
     return noise / noise.std()
+
+
+def seeded_noise(seed: int, shape: torch.Size) -> torch.Tensor:
+    """Plain noise that a seed alone decides."""
+    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))

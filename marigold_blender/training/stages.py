@@ -15,6 +15,7 @@ from .attention import attend_to_empty_prompt
 from .data_sets import open_data_set
 from .decoder import train_decoder
 from .diffusion import DiffusionSettings
+from .estimates import estimate_views
 from .far_end import calibrate_far_end
 from .growth import deepen_unet, grow_unet
 from .latents import CachedLatents, encode_data_set
@@ -78,10 +79,17 @@ def run_unet(
         until: step to end at for now.
         grows: name of a finished run on views of half the size: its U-Net gains a level and is trained on from there.
         tunes: name of a finished run whose averaged weights are trained on, at a low rate that falls from the start,
-            with a second layer at the lowest level but one.
+            with a second layer at the lowest level but one. What they estimate of the views is kept first: later steps
+            learn from that, and not from estimates of views that are known by then.
     """
     torch.manual_seed(2024)
-    latents = CachedLatents(latents_folder(run, resolution), batch, cut_share=TUNING_CUTS if tunes else 0.0)
+    views, prompt = latents_folder(run, resolution), empty_prompt(PROMPT_WIDTH)
+    if tunes:
+        estimates = run / name / "estimates"
+        estimate_views(averaged_unet(run, tunes), prompt, views, estimates, lambda done, total: None)
+        latents = CachedLatents(views, batch, cut_share=TUNING_CUTS, estimates=estimates)
+    else:
+        latents = CachedLatents(views, batch)
     settings = LoopSettings(
         steps=steps, learning_rate=2e-3, optimiser="muon", cooldown=0.6, ema=0.998, precision="auto", until=until
     )
@@ -100,7 +108,6 @@ def run_unet(
         unet = _deepened(averaged_unet(run, tunes, TUNING_DROPOUT), TUNING_DROPOUT).train()
     attend_to_empty_prompt(unet)
     vae = load_vae(run)
-    prompt = empty_prompt(PROMPT_WIDTH)
     shown = latents(_turn(0)).first(6)
     train_unet(unet, vae, prompt, latents, settings, diffusion, run / name, report, shown)
     run_pack(run, name, run / name / "checkpoint", resolution)
