@@ -58,7 +58,8 @@ def add_arguments(stages: argparse._SubParsersAction) -> None:
         "--tune",
         default="",
         metavar="NAME",
-        help="train this finished run's weights on, at a low rate that falls and with a second layer",
+        help="train this finished run's weights on, at a low rate that falls, with a second layer; later steps learn "
+        "from what they estimate of the views before",
     )
     unet.add_argument("--noise-strength", type=float, default=0.9, help="multi-resolution noise; 0: plain noise")
     unet.add_argument("--multi-share", type=float, default=0.5, help="share of batches with multi-resolution noise")
@@ -164,6 +165,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         arguments.until,
         arguments.grow,
         arguments.tune,
+        progress("estimates"),
     )
 
 

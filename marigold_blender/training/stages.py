@@ -70,6 +70,7 @@ def run_unet(
     until: int = 0,
     grows: str = "",
     tunes: str = "",
+    estimated: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Train the U-Net on the cached latents, then pack the checkpoint into `run/NAME/checkpoint`.
 
@@ -81,12 +82,13 @@ def run_unet(
         tunes: name of a finished run whose averaged weights are trained on, at a low rate that falls from the start,
             with a second layer at the lowest level but one. What they estimate of the views is kept first: later steps
             learn from that, and not from estimates of views that are known by then.
+        estimated: called with (views that have such an estimate, all).
     """
     torch.manual_seed(2024)
     views, prompt = latents_folder(run, resolution), empty_prompt(PROMPT_WIDTH)
     if tunes:
         estimates = run / name / "estimates"
-        estimate_views(averaged_unet(run, tunes), prompt, views, estimates, lambda done, total: None)
+        estimate_views(averaged_unet(run, tunes), prompt, views, estimates, estimated)
         latents = CachedLatents(views, batch, cut_share=TUNING_CUTS, estimates=estimates)
     else:
         latents = CachedLatents(views, batch)
