@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.nn import functional
 
 from .aligned import SKY_FROM
-from .diffusion import new_scheduler
+from .diffusion import INFERENCE_STEPS, new_scheduler
 from .evaluate import FAR_ENOUGH
 from .latents import LatentBatch
 from .recipe import predict
@@ -22,7 +22,7 @@ from .recipe import predict
 WANTED = 0.96  # share of the sky that should come out far
 # finite depth under a sky ends at 0.9: much more would lift it far beyond 0.94, where geometry/sky.py looks for a sky
 SCALES = (1.0, 1.01, 1.02, 1.03, 1.04, 1.05)
-BATCHES, STEPS = 24, 4
+BATCHES = 24
 
 
 @torch.no_grad()
@@ -47,7 +47,7 @@ def calibrate_far_end(
         some = is_sky.any(2).any(1)
         if some.any():
             chosen = LatentBatch(batch.image[some], batch.depth[some], batch.valid[some])
-            latents = predict(unet, chosen, prompt, new_scheduler(), STEPS)
+            latents = predict(unet, chosen, prompt, new_scheduler(), INFERENCE_STEPS)
             depth = vae.decode(latents / vae.config.scaling_factor).sample.mean(1, keepdim=True)
             factor = depth.shape[-1] // latents.shape[-1]
             sky.append(functional.avg_pool2d(depth, factor)[:, 0][is_sky[some]])

@@ -14,7 +14,7 @@ from ..errors import MarigoldError
 from .attention import attend_to_empty_prompt
 from .data_sets import open_data_set
 from .decoder import train_decoder
-from .diffusion import DiffusionSettings
+from .diffusion import INFERENCE_STEPS, DiffusionSettings
 from .estimates import estimate_views
 from .far_end import calibrate_far_end
 from .growth import deepen_unet, grow_unet
@@ -26,7 +26,6 @@ from .unet import DEEPER, LARGE_VIEWS, PROMPT_WIDTH, SMALL_VIEWS, new_unet
 from .vae import train_vae
 
 RESOLUTION = 256
-STEPS = 4
 TUNING_DROPOUT = 0.05  # half of that before: it sees each picture a few times only
 TUNING_RATE = 5e-4  # a fourth of what the weights were made with: more would forget pictures that it does not see
 TUNING_CUTS = 0.4  # share of its batches that are cut to sizes between those of views
@@ -161,7 +160,7 @@ def run_pack(run: Path, name: str, folder: Path, resolution: int = RESOLUTION) -
     unet = averaged_unet(run, name)
     stages = (f"{name}/far_end", "decoder", "vae")
     stage = next((stage for stage in stages if _has_vae(run, stage)), "vae")
-    write_demo_folder(unet, load_vae(run, stage), folder, STEPS, resolution)
+    write_demo_folder(unet, load_vae(run, stage), folder, INFERENCE_STEPS, resolution)
 
 
 def averaged_unet(run: Path, name: str, dropout: float = 0.0) -> UNet2DConditionModel:
