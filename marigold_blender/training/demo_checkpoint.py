@@ -52,8 +52,9 @@ TUNING = replace(
     own_share=1.0,
     second_share=0.35,
     aligned=8.0,
+    mirrored=1.0,
 )
-TUNING_BATCH, TUNING_VARIANTS = 32, 3
+TUNING_BATCH, TUNING_VARIANTS = 16, 3  # each view counts twice: it has a mirrored twin
 # their scenes are numbered from here: no name occurs twice
 FIRST_SMALL, FIRST_TINY, FIRST_SHARP = 100_000, 300_000, 700_000
 

@@ -82,6 +82,13 @@ def add_arguments(stages: argparse._SubParsersAction) -> None:
     unet.add_argument(
         "--aligned", type=float, default=0.0, help="weight of the error that evaluation measures (default: none)"
     )
+    unet.add_argument(
+        "--mirrored",
+        type=float,
+        default=0.0,
+        help="train each view beside its mirrored twin (twice as many views a step); weight of their error against the "
+        "mean of both estimates (default: none)",
+    )
     unet.set_defaults(run_stage=_unet, steps=14_000)
     for parser in (encode, unet):
         parser.add_argument(
@@ -153,6 +160,7 @@ def _unet(arguments: argparse.Namespace) -> None:
         second_share=arguments.second_share,
         robust=arguments.robust,
         aligned=arguments.aligned,
+        mirrored=arguments.mirrored,
     )
     run_unet(
         arguments.run,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import DDIMScheduler
@@ -12,6 +12,7 @@ from torch.nn import functional
 from .aligned import DepthReadout, aligned_loss
 from .latents import LatentBatch
 from .loop import Turn
+from .mirrored import beside_mirrored, twins_mean
 from .noise import multi_resolution_noise
 
 
@@ -37,6 +38,8 @@ class DiffusionSettings:
             mean, which is neither: blurred figures, and skies half-way to the hills.
         aligned: weight of the error that evaluation measures (see aligned.py), of views that the network estimates on
             its own: at the last timestep, and where its own first estimate is under the noise; 0 as in the paper.
+        mirrored: weight of the same errors, of latents and aligned, against the mean of what the network estimates of
+            such a view and of its mirrored twin, beside which each view is trained then; 0 as in the paper.
     """
 
     noise_strength: float = 0.9
@@ -48,6 +51,7 @@ class DiffusionSettings:
     coarse: tuple[int, ...] = ()
     robust: float = 0.0
     aligned: float = 0.0
+    mirrored: float = 0.0
 
 
 INFERENCE_STEPS = 4  # a demo checkpoint's default
@@ -97,21 +101,25 @@ def diffusion_loss(
         drawn = later[torch.randint(0, len(later), (count,), generator=generator)]
         timesteps = torch.where(at_inference, drawn, timesteps)
     timesteps[torch.rand(count, generator=generator) < settings.terminal_share] = steps - 1
+    copies = 2 if settings.mirrored else 1
+    if settings.mirrored:
+        batch, timesteps = beside_mirrored(batch), timesteps.repeat(copies)
     if settings.noise_strength and rng.random() < settings.multi_share:
         noise = multi_resolution_noise(batch.depth.shape, settings.noise_strength * timesteps / steps, generator)
     else:
         noise = torch.randn(batch.depth.shape, generator=generator)
-    own = torch.rand(count, generator=generator) < settings.own_share
+    own = (torch.rand(count, generator=generator) < settings.own_share).repeat(copies)
     noise, timesteps, own = noise.to(turn.device), timesteps.to(turn.device), own.to(turn.device)
-    prompts = prompt.to(turn.device).expand(count, -1, -1)
+    prompts = prompt.to(turn.device).expand(len(timesteps), -1, -1)
     own &= timesteps < steps - 1
     if batch.estimate is not None:
         noise = torch.where(own.view(-1, 1, 1, 1), batch.estimate.noise, noise)
     start = batch.depth
     if own.any():
-        second = own & (torch.rand(count, generator=generator) < settings.second_share).to(turn.device)
-        between = torch.rand(count, generator=generator).to(turn.device)
-        start = _own_estimates(unet, scheduler, batch, noise, prompts, own, second, timesteps, between)
+        second = torch.rand(count, generator=generator) < settings.second_share
+        between = torch.rand(count, generator=generator)
+        second, between = (draws.repeat(copies).to(turn.device) for draws in (second, between))
+        start = _own_estimates(unet, scheduler, batch, noise, prompts, own, own & second, timesteps, between)
     noisy = scheduler.add_noise(start, noise, timesteps)
     alpha = scheduler.alphas_cumprod.to(turn.device)[timesteps].view(-1, 1, 1, 1)  # [B, 1, 1, 1]
     target = (alpha.sqrt() * noisy - batch.depth) / (1 - alpha).sqrt()  # the velocity that leads to the truth
@@ -119,13 +127,36 @@ def diffusion_loss(
     weight = torch.where(
         own.view(-1, 1, 1, 1), (1 - alpha).sqrt(), 1.0
     )  # of own estimates the error of the depth counts
-    error = (predicted - target) * weight * batch.valid  # [B, 4, h, w]
-    share = batch.valid.float().mean().clamp(min=1e-6)
-    loss = torch.stack([_penalty(error, block, settings.robust) for block in (1, *settings.coarse)]).sum() / share
-    if read_depth is None or not settings.aligned:
+    loss = _latents_loss((predicted - target) * weight, batch, settings)
+    estimate = alpha.sqrt() * noisy - (1 - alpha).sqrt() * predicted
+    alone = own | (timesteps == steps - 1)
+    depth = read_depth(estimate) if read_depth is not None and settings.aligned else None
+    if depth is not None:
+        loss = loss + settings.aligned * aligned_loss(depth, batch, alone)
+    if settings.mirrored:
+        loss = loss + settings.mirrored * _twins_loss(estimate, depth, batch, alone, settings)
+    return loss
+
+
+def _twins_loss(
+    estimate: torch.Tensor,
+    depth: torch.Tensor | None,
+    batch: LatentBatch,
+    alone: torch.Tensor,
+    settings: DiffusionSettings,
+) -> torch.Tensor:
+    """How far estimates are from the mean of a view's and its mirrored twin's, counted as their errors are.
+
+    Args:
+        estimate: [2 B, 4, h, w] depth latents of the views of `beside_mirrored`; depth: [2 B, h, w], read from them.
+        alone: [2 B] bool, the views that count: where the truth is under the noise it decides nearly everything.
+    """
+    apart = (estimate - twins_mean(estimate)) * alone.view(-1, 1, 1, 1)
+    loss = _latents_loss(apart, batch, settings)
+    if depth is None or batch.truth is None:
         return loss
-    depth = read_depth(alpha.sqrt() * noisy - (1 - alpha).sqrt() * predicted)
-    return loss + settings.aligned * aligned_loss(depth, batch, own | (timesteps == steps - 1))
+    together = replace(batch.truth, code=twins_mean(depth).clamp(-1, 1))
+    return loss + settings.aligned * aligned_loss(depth, replace(batch, truth=together), alone)
 
 
 @torch.no_grad()
@@ -167,6 +198,13 @@ def _own_estimates(
             alpha = scheduler.alphas_cumprod.to(depth.device)[at[chosen]].view(-1, 1, 1, 1)
             depth[chosen] = alpha.sqrt() * noisy - (1 - alpha).sqrt() * velocity
     return depth
+
+
+def _latents_loss(error: torch.Tensor, batch: LatentBatch, settings: DiffusionSettings) -> torch.Tensor:
+    """Mean penalty of an error [B, 4, h, w] over valid latents, and over averages of blocks of them if asked for."""
+    share = batch.valid.float().mean().clamp(min=1e-6)
+    parts = [_penalty(error * batch.valid, block, settings.robust) for block in (1, *settings.coarse)]
+    return torch.stack(parts).sum() / share
 
 
 def _penalty(error: torch.Tensor, block: int, robust: float) -> torch.Tensor:
