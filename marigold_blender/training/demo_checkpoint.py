@@ -52,7 +52,7 @@ TUNING = replace(
     own_share=1.0,
     second_share=0.35,
     aligned=8.0,
-    mirrored=1.0,
+    mirrored=2.0,
 )
 TUNING_BATCH, TUNING_VARIANTS = 16, 3  # each view counts twice: it has a mirrored twin
 # their scenes are numbered from here: no name occurs twice

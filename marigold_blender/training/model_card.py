@@ -34,9 +34,10 @@ v-prediction, zero terminal SNR, half of the batches with annealed multi-resolut
 at the last timestep, most others on the network's own first estimate, the error's averages over 2, 4, 8 and 16 latents
 counted too, errors beyond 0.2 counted by their length, half of the views mirrored, dropout 0.1, Muon, averaged weights;
 seed 2024. The decoder learns a little more then, on latents with noise. At last the U-Net is tuned for
-{tuning_steps:,} steps on 32 views of 256 px, with a second layer at its level of 16 x 16, at a fourth of the rate and
-falling, as is the dropout, on the error that evaluation measures besides (of depth read from the latents, after the
-picture's own scale and shift); and what the decoder gives is scaled about its near end, as far as the sky needs it.
+{tuning_steps:,} steps on 32 views of 256 px, half of them the mirrored twins of the others, with a second layer at its
+level of 16 x 16, at a fourth of the rate and falling, as is the dropout, on the error that evaluation measures besides
+(of depth read from the latents, after the picture's own scale and shift), and with what it estimates of twins held to
+their mean; and what the decoder gives is scaled about its near end, as far as the sky needs it.
 
 **Figures.** 4 steps, single predictions, least-squares aligned; *ramp* is a·row + b fitted to each picture's truth,
 *range error* the mean error as a share of the truth's range, *sky ≥ 0.9* the share of all sky pixels that come out
