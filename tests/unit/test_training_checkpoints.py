@@ -75,7 +75,9 @@ def test_the_stages_from_data_to_a_checkpoint_that_stock_diffusers_runs(data_set
     for network in ("unet", "vae"):
         (file,) = (tmp_path / "packed" / network).glob("*.safetensors")
         assert file.stat().st_size > 1e6
-    run_unet(run, 2, 2, silent, DiffusionSettings(terminal_share=1, aligned=1, mirrored=1), "tuned", tunes="unet", until=1)
+    run_unet(
+        run, 2, 2, silent, DiffusionSettings(terminal_share=1, aligned=1, mirrored=1), "tuned", tunes="unet", until=1
+    )
     views, estimates = (
         sorted(path.name for path in (run / folder).iterdir()) for folder in ("latents_256", "tuned/estimates")
     )
